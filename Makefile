@@ -1,0 +1,66 @@
+# Each target does all its own set-up from a fresh clone: `make demo` and `make test` are the two to know.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+PINNED := -c constraints.txt
+TORCH  := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' constraints.txt)
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types pytest test-slow test-gpu test-kill nano nano-report docs bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(STAMP)  ## the package and its pinned dependencies in .venv
+
+# torch comes first and exactly, so that pip takes a CPU build (2.13.0+cpu) wherever an index offers one.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Imprint needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "making $(VENV)" >&2; $(PYTHON) -m venv $(VENV); }
+	@echo "installing pinned dependencies (once; some minutes where they must be downloaded)" >&2
+	@$(PIP) install --quiet $(PINNED) $(TORCH) hatchling
+	@$(PIP) install --quiet $(PINNED) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## teach the embedded base a subject it never saw, and prints where its report is (<= 3 minutes on 2 cores)
+	@$(BIN)/imprint demo
+
+test: lint types pytest  ## lint, types and tests (< 10 minutes on 2 cores)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+
+types: $(STAMP)
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+pytest: $(STAMP)
+	@$(PYTEST) -q -m "not slow and not gpu" --durations=10
+
+test-slow: $(STAMP)  ## the tests that take minutes
+	@$(PYTEST) -q -m "slow and not gpu"
+
+test-gpu: $(STAMP)  ## the tests that need a CUDA device
+	@$(PYTEST) -q -m gpu
+
+test-kill: $(STAMP)  ## kill -9 at 200 random instants, resume, compare hashes
+	@IMPRINT_KILLS=200 $(PYTEST) -q -m "not gpu" -k kill
+
+nano: $(STAMP)  ## train the embedded base again from nothing (hours; interrupt and repeat to resume)
+	@$(BIN)/imprint nano train
+
+nano-report: $(STAMP)  ## measure the embedded base again: model card, curves, contact sheet
+	@$(BIN)/imprint nano report
+
+docs: $(STAMP)  ## write the reference pages of recipes again from the models
+	@PYTHONPATH=tests $(BIN)/python -m surface.recipe_pages
+
+bench: $(STAMP)  ## our training step against a plain loop
+	@$(BIN)/python benchmarks/train_step.py
+
+clean:  ## remove the environment and caches; runs/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist
