@@ -1,0 +1,74 @@
+"""Imprint teaches Stable Diffusion a subject or a style from a folder of pictures, and draws with it.
+
+    from imprint import GenerateRecipe, PersonalizeRecipe, generate, personalize
+    result = personalize(PersonalizeRecipe(photos="photos", name="zkz", class_word="dog"))
+    generate(GenerateRecipe(prompt="a pencil drawing of zkz dog in space", run=result.run))
+
+Every name is imported when it is first used: importing the package loads nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imprint.artifacts.picture import Picture, read_record, save_picture
+    from imprint.artifacts.run_folder import RunFolder
+    from imprint.dataset import build_dataset
+    from imprint.errors import ImprintError
+    from imprint.families import open_family
+    from imprint.generation.text_to_image import TextToImage, text_to_image
+    from imprint.jobs.generate import GenerateResult, generate
+    from imprint.jobs.personalize import PersonalizeResult, personalize, resume
+    from imprint.jobs.recipe import GenerateRecipe, PersonalizeRecipe
+    from imprint.latents import encode_dataset
+    from imprint.photos import read_photos
+
+__version__ = "0.1.0"
+
+__all__ = [
+    # the main job
+    "PersonalizeRecipe", "PersonalizeResult", "personalize", "resume",
+    "GenerateRecipe", "GenerateResult", "generate",
+    # its stages, one by one
+    "read_photos", "build_dataset", "open_family", "encode_dataset", "TextToImage", "text_to_image",
+    # what they leave behind
+    "Picture", "RunFolder", "read_record", "save_picture",
+    "ImprintError",
+    "__version__",
+]  # fmt: skip
+
+_PLACES = {
+    "GenerateRecipe": "imprint.jobs.recipe",
+    "GenerateResult": "imprint.jobs.generate",
+    "PersonalizeRecipe": "imprint.jobs.recipe",
+    "PersonalizeResult": "imprint.jobs.personalize",
+    "personalize": "imprint.jobs.personalize",
+    "resume": "imprint.jobs.personalize",
+    "generate": "imprint.jobs.generate",
+    "read_photos": "imprint.photos",
+    "build_dataset": "imprint.dataset",
+    "open_family": "imprint.families",
+    "encode_dataset": "imprint.latents",
+    "TextToImage": "imprint.generation.text_to_image",
+    "text_to_image": "imprint.generation.text_to_image",
+    "Picture": "imprint.artifacts.picture",
+    "RunFolder": "imprint.artifacts.run_folder",
+    "read_record": "imprint.artifacts.picture",
+    "save_picture": "imprint.artifacts.picture",
+    "ImprintError": "imprint.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(place), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
