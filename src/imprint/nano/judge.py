@@ -1,0 +1,190 @@
+"""The judge of the embedded base: says what is in a picture, and how well a text fits it.
+
+Reads: pixels and texts. Writes: unit vectors, attribute probabilities, features. Does not: train itself (recipes/nano/judge.toml
+does) or decide anything (evaluation/ does).
+
+A small residual network sees the picture; a small transformer reads the text; both are trained contrastively, as CLIP
+is (Radford et al., arXiv:2103.00020), together with one linear head for each attribute of the world.
+"""
+
+# B batch, C channels, H W pixels, N tokens, D embedding width, F feature width
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import CLIPTokenizer
+
+from imprint.artifacts.files import load_tensors, save_tensors, write_text
+from imprint.config import Config
+from imprint.errors import ModelError
+from imprint.nano.world.vocabulary import ATTRIBUTES
+
+WEIGHTS, SHAPE = "judge.safetensors", "judge.json"
+
+
+class JudgeShape(Config):
+    """Sizes of the judge."""
+
+    channels: tuple[int, int, int, int] = (24, 48, 96, 160)
+    """Channels at half, quarter, eighth and sixteenth resolution."""
+    width: int = Field(default=128, ge=16)
+    """Width of the text encoder and of the common embedding."""
+    text_layers: int = Field(default=2, ge=1)
+    """Transformer layers of the text encoder."""
+    size_px: int = Field(default=128, ge=32)
+    """Pictures are resized to this before they are judged."""
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions with a shortcut."""
+
+    def __init__(self, inner: int, outer: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inner, outer, 3, stride, 1, bias=False)
+        self.norm1 = nn.GroupNorm(8, outer)
+        self.second = nn.Conv2d(outer, outer, 3, 1, 1, bias=False)
+        self.norm2 = nn.GroupNorm(8, outer)
+        self.shortcut = nn.Conv2d(inner, outer, 1, stride, bias=False) if stride > 1 or inner != outer else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        inside = self.norm2(self.second(functional.silu(self.norm1(self.first(x)))))
+        return functional.silu(inside + self.shortcut(x))
+
+
+class _TextEncoder(nn.Module):
+    """Tokens to one vector: the mean over the tokens before the end mark."""
+
+    def __init__(self, vocabulary: int, width: int, layers: int, positions: int) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary, width)
+        self.positions = nn.Parameter(torch.zeros(positions, width))
+        layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, tokens_BN: Tensor, padding_BN: Tensor) -> Tensor:
+        hidden = self.tokens(tokens_BN) + self.positions[: tokens_BN.shape[1]]
+        hidden = self.layers(hidden, src_key_padding_mask=padding_BN)
+        kept = (~padding_BN).unsqueeze(-1).to(hidden.dtype)
+        return self.out((hidden * kept).sum(1) / kept.sum(1).clamp_min(1))
+
+
+class Judge(nn.Module):
+    """Image encoder, text encoder and attribute heads.
+
+    Args:
+        shape: sizes.
+        tokenizer: of the embedded base.
+        attributes: names and values of the heads.
+    """
+
+    def __init__(
+        self, shape: JudgeShape, tokenizer: CLIPTokenizer, attributes: Mapping[str, Sequence[str]] = ATTRIBUTES,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.tokenizer = tokenizer
+        self.attribute_values = {name: tuple(values) for name, values in attributes.items()}
+        a, b, c, d = shape.channels
+        self.stem = nn.Sequential(nn.Conv2d(3, a, 5, 2, 2, bias=False), nn.GroupNorm(8, a), nn.SiLU())
+        self.stages = nn.ModuleList([
+            nn.Sequential(_Block(a, b, 2)),
+            nn.Sequential(_Block(b, c, 2), _Block(c, c, 1)),
+            nn.Sequential(_Block(c, d, 2), _Block(d, d, 1)),
+        ])
+        # Averages over a 2 x 4 grid keep "above" and "below" apart: a hat from a scarf, sky from ground.
+        self.project = nn.Linear(d * 9, 256)
+        self.image_out = nn.Linear(256, shape.width)
+        self.heads = nn.ModuleDict({name: nn.Linear(256, len(values)) for name, values in self.attribute_values.items()})
+        self.text = _TextEncoder(len(tokenizer), shape.width, shape.text_layers, int(tokenizer.model_max_length))
+        self.log_scale = nn.Parameter(torch.tensor(2.3))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the judge lives."""
+        return self.log_scale.device
+
+    def _maps(self, pixels_BCHW: Tensor) -> list[Tensor]:
+        size = self.shape.size_px
+        if pixels_BCHW.shape[-2:] != (size, size):
+            pixels_BCHW = functional.interpolate(pixels_BCHW, (size, size), mode="bilinear", antialias=True)
+        x = self.stem(pixels_BCHW.to(self.device) * 2 - 1)
+        maps: list[Tensor] = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+    def _hidden(self, pixels_BCHW: Tensor) -> Tensor:
+        last = self._maps(pixels_BCHW)[-1]
+        grid = functional.adaptive_avg_pool2d(last, (4, 2)).flatten(1)
+        peak = last.amax(dim=(2, 3))
+        return functional.silu(self.project(torch.cat([grid, peak], dim=1)))
+
+    def forward(self, pixels_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Image embedding (B, D), not normalised, and the logits of every attribute (B, values)."""
+        hidden = self._hidden(pixels_BCHW)
+        return self.image_out(hidden), {name: head(hidden) for name, head in self.heads.items()}
+
+    def encode_image(self, pixels_BCHW: Tensor) -> Tensor:
+        """Unit vectors (B, D) comparable with `encode_text`.
+
+        Args:
+            pixels_BCHW: 0..1, any size.
+        """
+        return functional.normalize(self.image_out(self._hidden(pixels_BCHW)).float(), dim=1)
+
+    def features(self, pixels_BCHW: Tensor) -> Tensor:
+        """Means and spreads of every stage, (B, F): colours, patterns and shapes that no caption names.
+
+        Args:
+            pixels_BCHW: 0..1, any size.
+        """
+        pooled = [part for m in self._maps(pixels_BCHW) for part in (m.mean((2, 3)), m.std((2, 3)))]
+        return torch.cat(pooled, dim=1).float()
+
+    def attributes(self, pixels_BCHW: Tensor) -> dict[str, Tensor]:
+        """Probabilities of every attribute's values, name -> (B, values) in the order of `attribute_values`."""
+        hidden = self._hidden(pixels_BCHW)
+        return {name: cast(Tensor, head(hidden)).float().softmax(1) for name, head in self.heads.items()}
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token ids (B, N) and where they are padding (B, N)."""
+        found = self.tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt")
+        return found["input_ids"].to(self.device), (found["attention_mask"] == 0).to(self.device)
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Unit vectors (B, D) comparable with `encode_image`."""
+        return functional.normalize(self.text(*self.tokenize(texts)).float(), dim=1)
+
+    def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+        """Write weights, sizes and tokenizer."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tensors(folder / WEIGHTS, {name: value.to(dtype) for name, value in self.state_dict().items()})
+        description = {"shape": self.shape.model_dump(mode="json"), "attributes": self.attribute_values}
+        write_text(folder / SHAPE, json.dumps(description, indent=1))
+        self.tokenizer.save_pretrained(folder)
+
+    @classmethod
+    def open(cls, folder: Path, device: str = "cpu") -> Judge:
+        """Read what `save` wrote; float32, frozen.
+
+        Raises: ModelError: if files are missing or do not fit.
+        """
+        try:
+            description = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
+            tokenizer = CLIPTokenizer.from_pretrained(folder)
+            judge = cls(JudgeShape.model_validate(description["shape"]), tokenizer, description["attributes"])
+            weights = {name: value.float() for name, value in load_tensors(folder / WEIGHTS).items()}
+            judge.load_state_dict(weights)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError("this folder holds no judge", where=folder, got=str(error)) from error
+        return judge.to(device).eval().requires_grad_(False)
