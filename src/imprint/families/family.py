@@ -1,0 +1,166 @@
+"""What every model family offers the stages after it.
+
+Reads: nothing. Writes: nothing. Does not: know any one family; `sd1/` and its siblings do.
+
+Shapes: B batch, C channels, H W pixels, c h w latent channels and cells, N tokens, D text width, T training timesteps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+Layers: TypeAlias = Literal["all", "attention", "cross_attention"]
+Part: TypeAlias = Literal["unet", "text_encoder", "vae"]
+PredictionKind: TypeAlias = Literal["epsilon", "v_prediction"]
+
+
+@dataclass(frozen=True)
+class TextEncoding:
+    """What the network reads of a prompt."""
+
+    text_BND: Tensor
+    """Hidden states for cross-attention."""
+
+
+@dataclass(frozen=True)
+class LatentMoments:
+    """A picture's distribution in latent space, already in the family's latent scaling."""
+
+    mean_Bchw: Tensor
+    std_Bchw: Tensor
+
+    def sample(self, noise_Bchw: Tensor) -> Tensor:
+        """The latent that standard normal `noise_Bchw` picks, same shape."""
+        return self.mean_Bchw + self.std_Bchw * noise_Bchw
+
+
+class Family(Protocol):
+    """An opened base model: its networks and all that differs from family to family."""
+
+    alphas_cumprod_T: Tensor
+    """Signal power left at every training timestep, float64 of shape (T,), falling."""
+
+    @property
+    def name(self) -> str:
+        """Registered name: "sd1"."""
+        ...
+
+    @property
+    def unet(self) -> nn.Module:
+        """The network that predicts; frozen unless a method is injected."""
+        ...
+
+    @property
+    def text_encoder(self) -> nn.Module:
+        """The network that reads tokens."""
+        ...
+
+    @property
+    def vae(self) -> nn.Module:
+        """The autoencoder; always float32."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it was opened; None for one made in memory."""
+        ...
+
+    @property
+    def base_hash(self) -> str:
+        """SHA-256 over everything that decides the base's output."""
+        ...
+
+    @property
+    def native_px(self) -> int:
+        """Side of the pictures it was trained on, in pixels."""
+        ...
+
+    @property
+    def latent_stride(self) -> int:
+        """Pixels per latent cell."""
+        ...
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent."""
+        ...
+
+    @property
+    def prediction(self) -> PredictionKind:
+        """What the network's raw output stands for."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the U-Net and the text encoder."""
+        ...
+
+    def tokenize(self, texts: Sequence[str]) -> Tensor:
+        """Tokens of each text, padded or cut to the context length: int64 (B, N) on the CPU."""
+        ...
+
+    def encode_tokens(self, tokens_BN: Tensor) -> TextEncoding:
+        """Encode tokens; gradients flow where the text encoder trains."""
+        ...
+
+    def encode_text(self, texts: Sequence[str]) -> TextEncoding:
+        """`tokenize`, then `encode_tokens`; records no gradient unless the text encoder trains."""
+        ...
+
+    def encode_image(self, pixels_BCHW: Tensor) -> LatentMoments:
+        """Moments of pictures in -1..1 whose sides are multiples of `latent_stride`; no gradient."""
+        ...
+
+    def decode(self, latent_Bchw: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) in -1..1, float32; no gradient."""
+        ...
+
+    def predict(self, x_Bchw: Tensor, timestep_B: Tensor, text_BND: Tensor) -> Tensor:
+        """The raw output for noisy latents, in the shape and dtype of `x_Bchw`; timesteps may be fractional."""
+        ...
+
+    def module_names(self, layers: Layers) -> list[str]:
+        """Names, inside the U-Net, of the leaf modules with parameters that a layer filter selects."""
+        ...
+
+    def text_module_names(self, layers: Layers) -> list[str]:
+        """The same inside the text encoder; the token table is in none of them."""
+        ...
+
+    def parameters(self, part: Part) -> Mapping[str, nn.Parameter]:
+        """The base's own parameters by their names before any method was injected."""
+        ...
+
+    def freeze(self) -> None:
+        """No parameter of the base trains; every network in evaluation mode."""
+        ...
+
+    def save(
+        self,
+        folder: Path,
+        *,
+        dtype: torch.dtype | None = None,
+        replaced: Mapping[str, Tensor] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write a complete diffusers folder that stock diffusers opens.
+
+        Args:
+            folder: must not exist; appears complete or not at all.
+            dtype: of the U-Net and text encoder on disk; None keeps what is in memory.
+            replaced: values to write instead of the base's, by "unet.NAME" or "text_encoder.NAME".
+            metadata: extra text for the header of the U-Net's file.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Fine-tuning: the base's own weights train. See card.md."""

@@ -1,0 +1,1 @@
+"""LoRA: small matrices beside frozen weights. See card.md."""
