@@ -1,0 +1,271 @@
+"""Pictures from prompts.
+
+Reads: a family, requests. Writes: pictures (in memory). Does not: save them, or open models.
+
+The same request is the same picture, alone or among others: all noise is counted from the request's own seed, and each
+picture has its own network calls unless a larger batch is asked for. Suffixes: B batch, c channels, H W pixels, h w
+latent cells, N tokens, D text width.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import unicodedata
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+from torch import Tensor
+
+from imprint.artifacts.picture import AdapterRecord, Picture, PictureRecord
+from imprint.config.base import Config
+from imprint.diffusion.randomness import Purpose, normal
+from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
+from imprint.errors import ConfigError, NumericsError, UnknownNameError
+from imprint.families.family import Family
+from imprint.generation.denoiser import guided_denoiser
+from imprint.generation.samplers import SAMPLERS, SamplerStep
+
+PROMPT_LIMIT = 10_000  # characters; the network reads 77 tokens, and the record must stay small
+SEED_LIMIT = 2**53 - 1  # the largest integer that every reader of JSON keeps exactly
+ENCODINGS_KEPT = 64  # prompts whose encoding is kept inside one call; 0.2 MB each at SD1's size
+
+
+def _readable(text: str) -> str:
+    """A prompt as it is used and recorded: line ends unified, invisible format characters dropped."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for place, character in enumerate(text):
+        if character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cs"}:
+            raise ValueError(f"character {place + 1} is U+{ord(character):04X}, a control character; delete it")
+    # Joiners build emoji and Indic or Arabic letters; other format characters only hide or reverse text.
+    return "".join(c for c in text if c in "\u200c\u200d" or unicodedata.category(c) != "Cf")
+
+
+def _sampler_name(name: str) -> str:
+    try:
+        return SAMPLERS.get(name).name
+    except UnknownNameError as error:
+        raise ValueError(error.render()) from error
+
+
+def _schedule_name(name: str | None) -> str | None:
+    try:
+        return None if name is None else SCHEDULES.get(name).name
+    except UnknownNameError as error:
+        raise ValueError(error.render()) from error
+
+
+Prompt = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_readable)]
+SizePx = Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
+
+
+class TextToImage(Config):
+    """One picture to be made from a prompt."""
+
+    prompt: Prompt
+    """What to draw; may be empty. Beyond the first 75 tokens the network reads nothing."""
+    negative_prompt: Prompt = ""
+    """What to keep away from. Without influence when cfg_scale is 1."""
+    steps: int = Field(default=25, ge=1, le=500)
+    """Network calls. More is finer and slower; 20 to 30 is usual."""
+    cfg_scale: float = Field(default=5.0, ge=0, le=100)
+    """How strongly the prompt is followed. 1 is no guidance, 5 to 8 is usual, far above that colours burn."""
+    sampler: Annotated[str, AfterValidator(_sampler_name)] = "dpmpp_2m"
+    """How noise becomes a picture: euler, euler_a, dpmpp_2m or ddim; A1111's and diffusers' names work too."""
+    schedule: Annotated[str | None, AfterValidator(_schedule_name)] = None
+    """Which noise levels are visited: karras, uniform, leading or ddim; left out, the sampler's own."""
+    seed: int = Field(ge=0, le=SEED_LIMIT)
+    """Decides all noise. The same seed and settings are the same picture."""
+    width_px: SizePx | None = None
+    """Multiple of 8; left out, the base's native size."""
+    height_px: SizePx | None = None
+    """Multiple of 8; left out, the base's native size."""
+
+
+@dataclass(frozen=True)
+class GenerationStep:
+    """Where a call of `text_to_image` stands, for progress bars and previews.
+
+    Attributes:
+        pictures_done: finished before this step's batch.
+        pictures: in all.
+        batch: pictures that this step worked on.
+        sampler: the step.
+    """
+
+    pictures_done: int
+    pictures: int
+    batch: int
+    sampler: SamplerStep
+
+
+OnGenerationStep = Callable[[GenerationStep], None]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What requests must share to be computed in one batch; every field resolved."""
+
+    steps: int
+    cfg_scale: float
+    sampler: str
+    schedule: str
+    width_px: int
+    height_px: int
+
+
+def text_to_image(
+    family: Family, requests: Sequence[TextToImage], *, adapters: Sequence[AdapterRecord] = (),
+    on_step: OnGenerationStep | None = None, batch: int | None = None,
+) -> Iterator[Picture]:
+    """Make pictures, one for each request and in their order, each as soon as it is done.
+
+    Args:
+        family: the base, with any adapters already applied; its weights must not change during the call.
+        requests: prompts, seeds and settings, free to differ.
+        adapters: what is applied to the base, for the record.
+        on_step: called after every sampler step; may raise to stop.
+        batch: pictures to compute at a time, >= 1. Left out or 1, a picture does not depend on its neighbours by a
+            single bit; more is faster on a GPU and may change the last bits. Only neighbouring requests that differ
+            in nothing but prompts and seed share a batch.
+    Returns: an iterator of pictures.
+    Raises:
+        ConfigError: at once, for a batch < 1 or a size that the family cannot draw.
+        NumericsError: while iterating, if the network answers with NaN or infinity.
+    """
+    if batch is not None and batch < 1:
+        raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
+    shapes = [_shape(family, request, number) for number, request in enumerate(requests)]
+    return _pictures(family, list(requests), shapes, tuple(adapters), on_step, batch or 1)
+
+
+def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
+    width, height = request.width_px or family.native_px, request.height_px or family.native_px
+    for name, value in (("width_px", width), ("height_px", height)):
+        if value % family.latent_stride:
+            raise ConfigError(
+                "this base cannot draw such a size",
+                where=f"requests[{number}].{name}", got=value, allowed=f"multiples of {family.latent_stride}",
+            )
+    schedule = request.schedule or SAMPLERS.get(request.sampler).schedule
+    return _Shape(request.steps, request.cfg_scale, request.sampler, schedule, width, height)
+
+
+def _pictures(
+    family: Family, requests: list[TextToImage], shapes: list[_Shape], adapters: tuple[AdapterRecord, ...],
+    on_step: OnGenerationStep | None, batch: int,
+) -> Iterator[Picture]:
+    encode = functools.lru_cache(maxsize=ENCODINGS_KEPT)(functools.partial(_encode, family))
+    first = 0
+    while first < len(requests):
+        shape, last = shapes[first], first + 1
+        while last < len(requests) and last - first < batch and shapes[last] == shape:
+            last += 1
+        group = requests[first:last]
+        listener = _listener(on_step, first, len(requests), len(group))
+        with _drawing(family):
+            pixels = _draw(family, group, shape, encode, listener)
+        for request, pixels_HWC in zip(group, pixels, strict=True):
+            yield Picture(pixels_HWC, _record(family, request, shape, adapters))
+        first = last
+
+
+def _listener(
+    on_step: OnGenerationStep | None, done: int, pictures: int, batch: int
+) -> Callable[[SamplerStep], None] | None:
+    if on_step is None:
+        return None
+    return lambda step: on_step(GenerationStep(done, pictures, batch, step))
+
+
+def _encode(family: Family, text: str) -> Tensor:
+    """One text by itself, so that its encoding does not depend on its neighbours."""
+    return family.encode_text([text]).text_BND
+
+
+@contextmanager
+def _drawing(family: Family) -> Generator[None]:
+    """No gradients and no dropout inside; afterwards every module is in the mode it was in, as training needs."""
+    networks = (family.unet, family.text_encoder, family.vae)
+    training = [module for network in networks for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _draw(
+    family: Family, group: list[TextToImage], shape: _Shape, encode: Callable[[str], Tensor],
+    on_step: Callable[[SamplerStep], None] | None,
+) -> list[NDArray[np.uint8]]:
+    """The pixels of requests that share a shape, each uint8 (H, W, 3)."""
+    sampler = SAMPLERS.get(shape.sampler)
+    schedule = NoiseSchedule.from_alphas_cumprod(family.alphas_cumprod_T)
+    sigmas = SCHEDULES.get(shape.schedule).sigmas(schedule, shape.steps)
+    size = (
+        family.latent_channels, shape.height_px // family.latent_stride, shape.width_px // family.latent_stride,
+    )
+
+    def noise(step: int, purpose: Purpose = Purpose.SAMPLER) -> Tensor:
+        each = [normal(request.seed, step, [0], purpose, size) for request in group]
+        return torch.cat(each).to(family.device)
+
+    denoise = guided_denoiser(
+        family,
+        schedule,
+        torch.cat([encode(request.prompt) for request in group]),
+        torch.cat([encode(request.negative_prompt) for request in group]),
+        shape.cfg_scale,
+    )
+    # The network saw sqrt(abar) * latent + sqrt(1 - abar) * noise. At the first level that is nearly all noise, of
+    # variance one; here everything is divided by sqrt(abar) = 1 / sqrt(1 + sigma^2), and multiplied by it at the end.
+    first, last = float(sigmas[0]), float(sigmas[-1])
+    x_Bchw = noise(0, Purpose.LATENT) * math.sqrt(1 + first**2)
+    x_Bchw = sampler.sample(denoise, x_Bchw, sigmas, noise, on_step)
+    latent_Bchw = x_Bchw / math.sqrt(1 + last**2)
+    return [_pixels(family, latent_Bchw[place : place + 1]) for place in range(len(group))]
+
+
+def _pixels(family: Family, latent_1chw: Tensor) -> NDArray[np.uint8]:
+    decoded_1CHW = family.decode(latent_1chw)
+    if not bool(torch.isfinite(decoded_1CHW).all()):
+        raise NumericsError(
+            "the base drew NaN or infinity",
+            where="text_to_image",
+            got=str(family.dtype),
+            hint="use bfloat16 or float32, a lower cfg_scale, or adapters of lower strength",
+        )
+    levels_HWC = ((decoded_1CHW[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+    return np.ascontiguousarray(levels_HWC.cpu().numpy())
+
+
+def _record(
+    family: Family, request: TextToImage, shape: _Shape, adapters: tuple[AdapterRecord, ...]
+) -> PictureRecord:
+    from imprint import __version__
+
+    return PictureRecord(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        steps=shape.steps,
+        cfg_scale=shape.cfg_scale,
+        sampler=shape.sampler,
+        schedule=shape.schedule,
+        seed=request.seed,
+        width_px=shape.width_px,
+        height_px=shape.height_px,
+        base=family.base_hash,
+        family=family.name,
+        adapters=adapters,
+        imprint=__version__,
+    )
