@@ -51,7 +51,7 @@ test-kill: $(STAMP)  ## kill -9 at 200 random instants, resume, compare hashes
 	@IMPRINT_KILLS=200 $(PYTEST) -q -m "not gpu" -k kill
 
 nano: $(STAMP)  ## train the embedded base again from nothing (hours; interrupt and repeat to resume)
-	@$(BIN)/imprint nano train
+	@$(BIN)/imprint nano train && $(BIN)/imprint nano ship
 
 nano-report: $(STAMP)  ## measure the embedded base again: model card, curves, contact sheet
 	@$(BIN)/imprint nano report

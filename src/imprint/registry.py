@@ -35,7 +35,7 @@ class Registry(Generic[T]):
         if taken or len({name, *aliases}) != 1 + len(aliases):
             raise ValueError(f"{self.kind} {taken or name!r} is already registered")
         self._entries[name] = entry
-        self._aliases.update({alias: name for alias in aliases})
+        self._aliases.update(dict.fromkeys(aliases, name))
         return entry
 
     def get(self, name: str) -> T:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imprint.errors import ModelError
 
@@ -52,7 +53,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """`write_bytes` of indented JSON."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: object) -> str:
+    """Indented JSON as `write_json` writes it."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def sync_folder(folder: Path) -> None:
@@ -65,7 +71,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path) -> Generator[Path]:
     """Fill a folder that appears under its name only when complete.
 
     Yields: a temporary folder beside the target. On success every file in it is synced and it takes the
@@ -105,13 +111,23 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """Write named tensors as safetensors, atomically; equal tensors and metadata give equal bytes.
 
     The file is written tensor by tensor: a large model needs no second copy of itself in memory.
+
+    Raises: OSError: if it cannot be written.
     """
-    from safetensors.torch import save_file
+    import safetensors.torch
+    from safetensors import SafetensorError
 
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
     ordered = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
-    save_file(ordered, partial, dict(metadata) if metadata else None)
+    write = cast("Any", safetensors.torch).save_file  # its stubs leave the dictionary open
+    try:
+        write(ordered, partial, dict(metadata) if metadata else None)
+    except SafetensorError as error:
+        found = re.search(r"os error (\d+)", str(error))  # the library says so in its text only
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
     with partial.open("r+b") as file:
         if metadata:
             _order_header(file)
@@ -139,7 +155,7 @@ def load_tensors(path: Path, device: str = "cpu") -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt", device=device) as file:
+        with cast("Any", safe_open)(path, framework="pt", device=device) as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise ModelError("this is no readable safetensors file", where=path, got=str(error)) from error
@@ -153,7 +169,7 @@ def tensor_metadata(path: Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with cast("Any", safe_open)(path, framework="pt") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise ModelError("this is no readable safetensors file", where=path, got=str(error)) from error

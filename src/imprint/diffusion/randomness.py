@@ -49,7 +49,7 @@ def _words(seed: int, step: int, sample: int, purpose: Purpose, count: int) -> N
 
 def uniform(seed: int, step: int, sample: int, purpose: Purpose, count: int = 1) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1), float64 of shape (count,)."""
-    return (_words(seed, step, sample, purpose, count) >> np.uint64(11)) * (1.0 / (1 << 53))
+    return (_words(seed, step, sample, purpose, count) >> np.uint64(11)).astype(np.float64) * (1.0 / (1 << 53))
 
 
 def integer(seed: int, step: int, sample: int, purpose: Purpose, below: int) -> int:
@@ -79,7 +79,7 @@ def normal(
         radius = np.sqrt(-2.0 * np.log1p(-u[:half]))
         angle = 2.0 * np.pi * u[half:]
         out[row] = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:size]
-    return torch.from_numpy(out).reshape(len(samples), *shape)
+    return torch.as_tensor(out).reshape(len(samples), *shape)
 
 
 def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from imprint.evaluation.scorecard import CheckpointScore
 from imprint.nano.world.captions import article
 from imprint.nano.world.captions import fixed_prompts as world_prompts
 
+NO_CLASS = "thing"  # what a subject without a class word is called where its name may not be said
 ENOUGH_HELD_OUT = 2  # one photo alone scores its pose and background as much as the subject
 
 
@@ -39,7 +40,7 @@ class FixedPrompt:
 
 def subject_prompt(name: str, class_word: str) -> str:
     """The prompt for likeness, diversity and copies: "a photo of a zkz dog"."""
-    return f"a photo of {article(f'{name} {class_word}'.strip())}"
+    return f"a photo of {article(f'{name} {class_word}'.strip() or NO_CLASS)}"
 
 
 def class_prompt(class_word: str) -> str:
@@ -49,7 +50,7 @@ def class_prompt(class_word: str) -> str:
 
 def fixed_prompts(name: str, class_word: str) -> tuple[FixedPrompt, ...]:
     """Eight prompts in new contexts, the same for every subject, method and base."""
-    named, plain = world_prompts(name, class_word), world_prompts("", class_word)
+    named, plain = world_prompts(name, class_word), world_prompts("", class_word or NO_CLASS)
     return tuple(FixedPrompt(a.text, b.text, a.demands) for a, b in zip(named, plain, strict=True))
 
 

@@ -2,10 +2,10 @@
 
 from imprint.artifacts.latent_cache import CachedMoments, LatentCache
 from imprint.latents.encoding import encode_dataset
-from imprint.latents.reconstruction import Reconstruction, reconstruction_error
+from imprint.latents.reconstruction import Reconstruction, picture_psnr_db, reconstruction_error
 
 __all__ = [
     "encode_dataset",
     "LatentCache", "CachedMoments",
-    "reconstruction_error", "Reconstruction",
+    "reconstruction_error", "picture_psnr_db", "Reconstruction",
 ]  # fmt: skip

@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from imprint.artifacts.dataset_folder import Dataset, Role
 from imprint.families.family import Family
@@ -50,12 +52,13 @@ def reconstruction_error(
     chosen = dataset.indices(*roles)
     if not chosen:
         raise ValueError(f"no picture of the dataset is in the roles {', '.join(roles)}")
-    psnr_db = {dataset.items[index].file_name: _psnr_db(family, dataset, index) for index in chosen}
+    psnr_db = {dataset.items[index].file_name: picture_psnr_db(family, dataset.pixels(index)) for index in chosen}
     return Reconstruction(psnr_db, sum(psnr_db.values()) / len(psnr_db))
 
 
-def _psnr_db(family: Family, dataset: Dataset, index: int) -> float:
-    pixels_BCHW = as_tensor([dataset.pixels(index)])
+def picture_psnr_db(family: Family, pixels_HWC: NDArray[np.uint8]) -> float:
+    """The peak signal-to-noise ratio of one picture after the autoencoder, over 8-bit RGB."""
+    pixels_BCHW = as_tensor([pixels_HWC])
     with torch.no_grad():
         latent_Bchw = family.encode_image(pixels_BCHW.to(family.device)).mean_Bchw
         drawn_BCHW = family.decode(latent_Bchw).cpu()

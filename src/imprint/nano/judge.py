@@ -1,7 +1,7 @@
 """The judge of the embedded base: says what is in a picture, and how well a text fits it.
 
-Reads: pixels and texts. Writes: unit vectors, attribute probabilities, features. Does not: train itself (recipes/nano/judge.toml
-does) or decide anything (evaluation/ does).
+Reads: pixels and texts. Writes: unit vectors, attribute probabilities, features. Does not: train itself or decide
+anything; recipes/nano/judge.toml and evaluation/ do.
 
 A small residual network sees the picture; a small transformer reads the text; both are trained contrastively, as CLIP
 is (Radford et al., arXiv:2103.00020), together with one linear head for each attribute of the world.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from pydantic import Field
@@ -25,6 +25,7 @@ from transformers import CLIPTokenizer
 from imprint.artifacts.files import load_tensors, save_tensors, write_text
 from imprint.config import Config
 from imprint.errors import ModelError
+from imprint.nano.networks import POSITIONS
 from imprint.nano.world.vocabulary import ATTRIBUTES
 
 WEIGHTS, SHAPE = "judge.safetensors", "judge.json"
@@ -52,7 +53,8 @@ class _Block(nn.Module):
         self.norm1 = nn.GroupNorm(8, outer)
         self.second = nn.Conv2d(outer, outer, 3, 1, 1, bias=False)
         self.norm2 = nn.GroupNorm(8, outer)
-        self.shortcut = nn.Conv2d(inner, outer, 1, stride, bias=False) if stride > 1 or inner != outer else nn.Identity()
+        same = stride == 1 and inner == outer
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inner, outer, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         inside = self.norm2(self.second(functional.silu(self.norm1(self.first(x)))))
@@ -103,8 +105,8 @@ class Judge(nn.Module):
         # Averages over a 2 x 4 grid keep "above" and "below" apart: a hat from a scarf, sky from ground.
         self.project = nn.Linear(d * 9, 256)
         self.image_out = nn.Linear(256, shape.width)
-        self.heads = nn.ModuleDict({name: nn.Linear(256, len(values)) for name, values in self.attribute_values.items()})
-        self.text = _TextEncoder(len(tokenizer), shape.width, shape.text_layers, int(tokenizer.model_max_length))
+        self.heads = nn.ModuleDict({name: nn.Linear(256, len(v)) for name, v in self.attribute_values.items()})
+        self.text = _TextEncoder(len(tokenizer), shape.width, shape.text_layers, POSITIONS)
         self.log_scale = nn.Parameter(torch.tensor(2.3))
 
     @property
@@ -171,7 +173,7 @@ class Judge(nn.Module):
         save_tensors(folder / WEIGHTS, {name: value.to(dtype) for name, value in self.state_dict().items()})
         description = {"shape": self.shape.model_dump(mode="json"), "attributes": self.attribute_values}
         write_text(folder / SHAPE, json.dumps(description, indent=1))
-        self.tokenizer.save_pretrained(folder)
+        cast("Any", self.tokenizer).save_pretrained(folder)
 
     @classmethod
     def open(cls, folder: Path, device: str = "cpu") -> Judge:
@@ -181,7 +183,7 @@ class Judge(nn.Module):
         """
         try:
             description = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
-            tokenizer = CLIPTokenizer.from_pretrained(folder)
+            tokenizer = cast("Any", CLIPTokenizer).from_pretrained(folder)
             judge = cls(JudgeShape.model_validate(description["shape"]), tokenizer, description["attributes"])
             weights = {name: value.float() for name, value in load_tensors(folder / WEIGHTS).items()}
             judge.load_state_dict(weights)

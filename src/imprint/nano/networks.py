@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, cast
 
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from pydantic import Field
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers, pre_tokenizers, trainers
 from tokenizers import models as bpe_models
-from tokenizers import normalizers, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from imprint.config import Config
@@ -35,7 +35,8 @@ class AutoencoderShape(Config):
 
     def build(self, size_px: int = 128) -> AutoencoderKL:
         """A fresh autoencoder."""
-        return AutoencoderKL(
+        # Its annotations say tuples of one; any length is meant.
+        return cast("Any", AutoencoderKL)(
             down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
             block_out_channels=self.channels, layers_per_block=self.layers, latent_channels=4,
             norm_num_groups=self.groups, sample_size=size_px, mid_block_add_attention=False,
@@ -98,7 +99,6 @@ def train_tokenizer(corpus: Iterable[str], vocabulary: int, folder: Path) -> Non
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     learner = Tokenizer(bpe_models.BPE(end_of_word_suffix="</w>"))
     learner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     # Words are split at spaces before; CLIP drops the spaces and marks word ends instead.
     words = (" ".join(text.lower().split()) for text in corpus)
     learner.pre_tokenizer = pre_tokenizers.Sequence(
@@ -109,14 +109,13 @@ def train_tokenizer(corpus: Iterable[str], vocabulary: int, folder: Path) -> Non
     )
     learner.train_from_iterator(words, trainer)
     learnt = json.loads(learner.to_str())["model"]
-    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learnt["merges"]]
-    tokens = [*alphabet, *(letter + "</w>" for letter in alphabet)]
-    tokens += [joined for a, b in merges if (joined := a + b) not in set(tokens)]
-    names = list(dict.fromkeys([*tokens, START, END]))
+    merges: list[tuple[str, str]] = [(first, second) for first, second in learnt["merges"]]
+    letters = [*alphabet, *(letter + "</w>" for letter in alphabet)]
+    names = list(dict.fromkeys([*letters, *(first + second for first, second in merges), START, END]))
     folder.mkdir(parents=True, exist_ok=True)
     vocab = {name: index for index, name in enumerate(names)}
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
-    lines = "\n".join(f"{a} {b}" for a, b in merges)
+    lines = "\n".join(f"{first} {second}" for first, second in merges)
     (folder / "merges.txt").write_text(f"#version: 0.2\n{lines}\n", encoding="utf-8")
     special = {
         "tokenizer_class": "CLIPTokenizer", "bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END,

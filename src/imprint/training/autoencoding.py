@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -64,19 +65,20 @@ class Autoencoding:
     def loss(self, batch: PixelBatch, step: int) -> Loss:
         """Loss = mean |r - x| + square_weight mean (r - x)² + edge_weight mean |grad r - grad x| + kl_weight KL."""
         weights = self.objective
-        posterior = self.vae.encode(batch.pixels_BCHW).latent_dist  # pyright: ignore[reportAttributeAccessIssue]
-        latent = posterior.mean + posterior.std * batch.noise_Bchw
-        error = self.vae.decode(latent).sample.float() - batch.pixels_BCHW  # pyright: ignore[reportAttributeAccessIssue]
+        vae = cast("Any", self.vae)  # diffusers' annotations do not say what its networks return
+        posterior = vae.encode(batch.pixels_BCHW).latent_dist
+        latent_Bchw = cast("Tensor", posterior.mean + posterior.std * batch.noise_Bchw)
+        error = cast("Tensor", vae.decode(latent_Bchw).sample).float() - batch.pixels_BCHW
         absolute, square = error.abs().mean(), error.square().mean()
         edges = (error[..., :, 1:] - error[..., :, :-1]).abs().mean()
         edges = edges + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
-        kl = posterior.kl().float().mean()
+        kl = cast("Tensor", posterior.kl()).float().mean()
         total = absolute + weights.square_weight * square + weights.edge_weight * edges + weights.kl_weight * kl
         parts = {"absolute": float(absolute.detach()), "square": float(square.detach()), "kl": float(kl.detach())}
         return Loss(total, parts)
 
 
-def psnr_B(reconstruction_BCHW: Tensor, pixels_BCHW: Tensor) -> Tensor:
+def psnr_B(reconstruction_BCHW: Tensor, pixels_BCHW: Tensor) -> Tensor:  # noqa: N802 - B is the shape
     """Peak signal-to-noise ratio of each picture in dB, for pixels in -1..1 (peak to peak 2), shape (B,)."""
     error_B = (reconstruction_BCHW.float() - pixels_BCHW.float()).square().mean(dim=(1, 2, 3))
     return 10 * torch.log10(4 / error_B.clamp_min(1e-12))

@@ -17,13 +17,14 @@ from torch import Tensor
 
 from imprint.artifacts.files import (
     atomic_folder,
+    json_text,
     load_tensors,
     save_tensors,
     sha256_file,
     sweep_partials,
     write_json,
 )
-from imprint.errors import CheckpointError, ModelError
+from imprint.errors import CheckpointError, ModelError, OutputError
 
 FORMAT = 1
 WEIGHTS, EMA, OPTIMISER = "weights.safetensors", "ema.safetensors", "optimiser.safetensors"
@@ -87,9 +88,19 @@ class CheckpointStore:
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write a checkpoint, read it back, and only then prune older optimisers.
 
-        Raises: CheckpointError: if what was written does not read back; older checkpoints are then untouched.
+        Raises: OutputError: if it cannot be written; CheckpointError: if what was written does not read back. Older
+            checkpoints are then untouched.
         """
         target = self.path(checkpoint.step)
+        try:
+            return self._save(checkpoint, target)
+        except OSError as error:
+            raise OutputError(
+                "the checkpoint cannot be written", where=target, got=error.strerror or str(error),
+                hint="earlier checkpoints are whole: make room, then `imprint resume RUN` goes on from there",
+            ) from error
+
+    def _save(self, checkpoint: Checkpoint, target: Path) -> Path:
         sweep_partials(self.folder)
         if target.exists():
             if not self.problems(checkpoint.step):
@@ -129,18 +140,26 @@ class CheckpointStore:
             wanted = _manifest(folder, step)
         except CheckpointError as error:
             return (error.what,)
-        pruned = {OPTIMISER} if (folder / PRUNED).exists() else set[str]()
+        pruned = {OPTIMISER} if self.pruned(step) else set[str]()
         present = {path.name for path in folder.iterdir()} - {MANIFEST, PRUNED, PRUNED + ".partial"}
         problems = [f"{name} is missing" for name in sorted(set(wanted) - present - pruned)]
+        if (folder / PRUNED).exists() and not pruned:
+            problems.append(f"{PRUNED} is damaged")
         problems += [f"{name} does not belong here" for name in sorted(present - set(wanted))]
         for name in sorted(set(wanted) & present):
-            if sha256_file(folder / name) != wanted[name]:
-                problems.append(f"{name} is damaged (its SHA-256 differs from the manifest)")
+            try:
+                if sha256_file(folder / name) != wanted[name]:
+                    problems.append(f"{name} is damaged (its SHA-256 differs from the manifest)")
+            except OSError as error:
+                problems.append(f"{name} cannot be read ({error.strerror})")
         return tuple(problems)
 
-    def resumable(self, step: int) -> bool:
-        """Whether the checkpoint still has its optimiser."""
-        return not (self.path(step) / PRUNED).exists()
+    def pruned(self, step: int) -> bool:
+        """Whether the checkpoint's optimiser was dropped on purpose, or is about to be."""
+        try:
+            return json.loads((self.path(step) / PRUNED).read_bytes()) == [OPTIMISER]
+        except (OSError, ValueError):
+            return False
 
     def load(self, step: int) -> Checkpoint:
         """Read one checkpoint after checking every byte of it.
@@ -161,9 +180,9 @@ class CheckpointStore:
         """The newest whole checkpoint that can be resumed from, and the damaged ones that were passed over."""
         damaged: list[Damage] = []
         for step in reversed(self.steps()):
-            if not self.resumable(step):
-                continue
             problems = self.problems(step)
+            if not problems and self.pruned(step):
+                continue
             if not problems:
                 try:
                     return self.load(step), damaged
@@ -175,11 +194,12 @@ class CheckpointStore:
 
 def _manifest(folder: Path, step: int) -> dict[str, str]:
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        files = cast("dict[str, str]", manifest["sha256"])
+        data = (folder / MANIFEST).read_bytes()
+        manifest = json.loads(data)
+        files = cast("dict[str, Any]", manifest["sha256"])
         whole = manifest["format"] == FORMAT and manifest["step"] == step and STATE in files and WEIGHTS in files
-        if whole and all(isinstance(value, str) for value in files.values()):
-            return files
+        if whole and data == json_text(manifest).encode():  # its own bytes have no other check
+            return {name: str(value) for name, value in files.items()}
     except FileNotFoundError:
         raise CheckpointError(f"{MANIFEST} is missing", where=folder) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

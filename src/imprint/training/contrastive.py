@@ -42,12 +42,23 @@ class LabelledBatch:
 class ImageTextNetwork(Protocol):
     """What is trained here; `imprint.nano.judge.Judge` is one."""
 
-    log_scale: nn.Parameter
-    text: nn.Module
+    @property
+    def log_scale(self) -> nn.Parameter:
+        """Logarithm of the factor on similarities."""
+        ...
 
-    def __call__(self, pixels_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]: ...
+    @property
+    def text(self) -> nn.Module:
+        """From tokens and their padding to embeddings (B, D)."""
+        ...
 
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
+    def forward(self, pixels_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Embeddings (B, D), and logits of every attribute."""
+        ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Everything that trains."""
+        ...
 
 
 class ContrastiveObjective(Config):
@@ -77,7 +88,7 @@ class Contrastive:
 
     def loss(self, batch: LabelledBatch, step: int) -> Loss:
         """Loss = symmetric InfoNCE over the batch + attribute_weight · mean cross-entropy of the visible attributes."""
-        image_BD, logits = self.network(batch.pixels_BCHW)
+        image_BD, logits = self.network.forward(batch.pixels_BCHW)
         text_BD = self.network.text(batch.tokens_BN, batch.padding_BN)
         image_BD, text_BD = functional.normalize(image_BD.float(), dim=1), functional.normalize(text_BD.float(), dim=1)
         similarity = image_BD @ text_BD.T * self.network.log_scale.exp().clamp(max=100)

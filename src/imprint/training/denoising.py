@@ -51,7 +51,7 @@ class NoiseOptions(Config):
     min_snr_gamma: float | None = Field(default=None, gt=0)
     """Cap on the signal-to-noise ratio in the loss weight (arXiv:2303.09556); 5 is usual; empty: all levels alike."""
     offset: float = Field(default=0.0, ge=0, le=1)
-    """Strength of a constant added to a whole channel of the noise, so that very dark and bright pictures are learnt."""
+    """Strength of a constant added to each whole channel of the noise, so that very dark or bright ones are learnt."""
 
 
 class LearningRates(Config):

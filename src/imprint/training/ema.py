@@ -5,7 +5,7 @@ Reads: parameters. Writes: their running average. Does not: touch the parameters
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -44,9 +44,9 @@ class AveragedWeights:
         if (step + 1) % self.config.every:
             return
         decay = min(self.config.decay, (1 + step) / (10 + step)) if self.config.warmup else self.config.decay
-        averages = list(self._average.values())
-        values = [p.detach().float() for p in self._parameters.values()]
-        torch._foreach_lerp_(averages, values, 1 - decay**self.config.every)
+        share = 1 - decay**self.config.every
+        for name, parameter in self._parameters.items():
+            self._average[name].lerp_(parameter.detach().float(), share)
 
     def state(self) -> dict[str, Tensor]:
         """The average by parameter name."""
@@ -58,7 +58,7 @@ class AveragedWeights:
             value.copy_(state[name])
 
     @contextmanager
-    def swapped(self) -> Iterator[None]:
+    def swapped(self) -> Generator[None]:
         """Inside, the parameters hold the average; afterwards they hold their own values again, bit for bit."""
         own = {name: p.detach().clone() for name, p in self._parameters.items()}
         try:

@@ -10,7 +10,8 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, cast
 
 import torch
 from pydantic import Field
@@ -110,7 +111,7 @@ class Trainer:
 
         Raises:
             Interrupted: when `stop` was asked; a checkpoint of the last whole step was written before.
-            NumericsError: when a loss or gradient is not finite; the step is not taken, nothing is written.
+            NumericsError: when a loss, gradient or weight is not finite; nothing is written.
         """
         saved = self.step if self.step else -1
         for batch in batches(source, self.step, self.config.steps, self.config.workers):
@@ -121,8 +122,8 @@ class Trainer:
                 self._checkpoint(listeners)
                 saved = self.step
             if stop:
-                if saved != self.step and self.store:
-                    self.store.save(self.checkpoint())
+                if saved != self.step:
+                    self._save()
                 raise Interrupted(
                     f"stopped by {stop.signal_name} after step {self.step} of {self.config.steps}",
                     hint="a checkpoint was written; `imprint resume RUN` goes on from here",
@@ -135,14 +136,16 @@ class Trainer:
         device = next(iter(self._parameters.values())).device
         with autocast(self.config.precision, device):
             loss: Loss = self.trainable.loss(batch, self.step)
-        loss.total.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters.values(), self.config.clip_norm))
-        value = float(loss.total.detach())
+        cast("Any", loss.total).backward()  # torch leaves its arguments unannotated
+        total_norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters.values() if p.grad is not None])
+        norm, value = float(total_norm), float(loss.total.detach())
         if not (math.isfinite(value) and math.isfinite(norm)):
             raise NumericsError(
                 f"the loss is {value} and the gradient's norm {norm} at step {self.step + 1}",
                 hint="lower the learning rate, or set precision = 'fp32'; the last checkpoint is intact",
             )
+        if norm > self.config.clip_norm:  # else a pass over every gradient, to multiply it by one
+            torch.nn.utils.clip_grads_with_norm_(self._parameters.values(), self.config.clip_norm, total_norm)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         if self._average:
@@ -167,15 +170,23 @@ class Trainer:
         """Inside, the live modules hold the averaged weights; without EMA, their own."""
         return self._average.swapped() if self._average else nullcontext()
 
-    def _checkpoint(self, listeners: Sequence[Listener]) -> None:
+    def _save(self) -> Path | None:
         if self.store is None:
-            return
-        folder = self.store.save(self.checkpoint())
-        self.announce(listeners, CheckpointDone(self.step, folder, self.averaged))
+            return None
+        checkpoint = self.checkpoint()
+        for name, value in checkpoint.weights.items():
+            if not bool(value.isfinite().all()):
+                raise NumericsError(
+                    f"{name} holds NaN or infinity after step {self.step}", where=self.store.path(self.step),
+                    hint="lower the learning rate; this checkpoint was not written, the one before it is intact",
+                )
+        return self.store.save(checkpoint)
 
-    @staticmethod
-    def announce(listeners: Sequence[Listener], event: CheckpointDone) -> None:
-        """Tell every listener of a checkpoint."""
+    def _checkpoint(self, listeners: Sequence[Listener]) -> None:
+        folder = self._save()
+        if folder is None:
+            return
+        event = CheckpointDone(self.step, folder, self.averaged)
         for listener in listeners:
             listener.after_checkpoint(event)
 

@@ -1,6 +1,7 @@
 """Batches made ahead by worker threads. Any number of workers gives the same run.
 
-Reads: a `BatchSource`. Writes: its batches in order of step. Does not: hold loader state; a batch is a function of its step.
+Reads: a `BatchSource`. Writes: its batches in order of step. Does not: hold loader state; a batch is a function of its
+step.
 """
 
 from __future__ import annotations

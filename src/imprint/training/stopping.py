@@ -6,7 +6,7 @@ Reads: signals. Writes: a flag. Does not: touch the run; the loop looks at the f
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,8 +38,8 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """Catch SIGINT and SIGTERM inside; the handlers that were there come back afterwards, and after the first signal."""
+def stop_on_signals() -> Generator[StopRequest]:
+    """Catch SIGINT and SIGTERM inside; the former handlers come back afterwards, and after the first signal."""
     request = StopRequest()
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

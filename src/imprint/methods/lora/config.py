@@ -15,10 +15,10 @@ class Lora(Config):
     kind: Literal["lora"] = "lora"
     """Which method."""
 
-    rank: int = Field(16, ge=1, le=1024)
+    rank: int = Field(default=16, ge=1, le=1024)
     """Inner width of the two matrices: what it can learn, and the size of the file."""
 
-    alpha: float = Field(16.0, gt=0)
+    alpha: float = Field(default=16.0, gt=0)
     """What is learnt is added alpha/rank times; equal to the rank it is added as it is."""
 
     layers: Literal["all", "attention", "cross_attention"] = "attention"
@@ -27,5 +27,5 @@ class Lora(Config):
     text_encoder: bool = False
     """Also put matrices on the query, key, value and output of the text encoder's attention."""
 
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     """Chance of hiding each input value of the matrices in a training step."""

@@ -1,0 +1,1 @@
+"""Thin shells around the jobs: configuration in, job out."""

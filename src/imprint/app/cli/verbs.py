@@ -1,0 +1,161 @@
+"""The verbs. Each builds a recipe, hands it to a job and shows what comes back.
+
+Reads: arguments, recipes. Writes: stdout through `output`. Does not: any work of its own. Jobs are imported by the
+verb that needs them, so that `imprint --help` loads no torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Exit, Option, Typer
+
+from imprint import __version__
+from imprint.app.cli.flags import BaseFlag, ConfigFlag, JsonFlag, OutFlag, SeedFlag, SetFlag
+from imprint.app.cli.job import job
+from imprint.app.cli.nano import nano
+from imprint.app.cli.output import print_fields, print_json, print_lines, print_table
+from imprint.config import describe, load_config
+from imprint.config import explain as explained
+
+if TYPE_CHECKING:
+    from imprint.jobs.personalize import PersonalizeResult
+
+app = Typer(
+    name="imprint", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+)
+app.add_typer(nano, name="nano")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print_lines(f"imprint {__version__}")
+        raise Exit
+
+
+@app.callback()
+def imprint(
+    version: Annotated[bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Teach Stable Diffusion a subject from a folder of photos, prove what it learnt, and draw with it."""
+
+
+@app.command()
+def personalize(
+    photos: Annotated[Path | None, Argument(metavar="PHOTOS", help="A folder of photos of one subject.")] = None,
+    name: Annotated[str | None, Option("--name", metavar="WORD", help="A rare word for the subject.")] = None,
+    class_word: Annotated[str | None, Option("--class", metavar="WORD", help="What it is: dog, woman, vase.")] = None,
+    base: BaseFlag = None,
+    out: OutFlag = None,
+    config: ConfigFlag = None,
+    sets: SetFlag = None,
+    json: JsonFlag = False,
+) -> None:
+    """Teach a base model the subject of some photos.
+
+    Every checkpoint is scored and the best one kept.
+    """
+    from imprint.jobs.recipe import PersonalizeRecipe
+
+    given = {"photos": photos, "name": name, "class_word": class_word, "base": base, "out": out}
+    recipe = load_config(PersonalizeRecipe, config, sets or (), given)
+    from imprint.jobs.personalize import personalize as run
+
+    with job():
+        result = run(recipe)
+    _show_run(result, json)
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, Argument(metavar="RUN", help="The folder of a run that was interrupted.")],
+    json: JsonFlag = False,
+) -> None:
+    """Go on with a run that was interrupted.
+
+    Its result is the one it would have had without the interruption.
+    """
+    from imprint.jobs.personalize import resume as go_on
+
+    with job():
+        result = go_on(run)
+    _show_run(result, json)
+
+
+@app.command()
+def generate(
+    prompt: Annotated[str, Argument(metavar="PROMPT", help="What to draw.")],
+    run: Annotated[Path | None, Option("--run", metavar="RUN", help="A finished run, for its subject.")] = None,
+    count: Annotated[int | None, Option("-n", "--count", metavar="N", help="How many pictures.")] = None,
+    seed: SeedFlag = None,
+    base: BaseFlag = None,
+    out: OutFlag = None,
+    config: ConfigFlag = None,
+    sets: SetFlag = None,
+    json: JsonFlag = False,
+) -> None:
+    """Draw pictures; prints the path of each."""
+    from imprint.jobs.recipe import GenerateRecipe
+
+    given = {"prompt": prompt, "run": run, "count": count, "seed": seed, "base": base, "out": out}
+    recipe = load_config(GenerateRecipe, config, sets or (), given, explain="imprint explain --recipe generate")
+    from imprint.jobs.generate import generate as draw
+
+    with job():
+        result = draw(recipe)
+    print_json(result) if json else print_lines(*result.pictures)
+
+
+@app.command()
+def demo(out: OutFlag = None, json: JsonFlag = False) -> None:
+    """Teach the embedded base a new subject.
+
+    Nothing is downloaded; it takes up to three minutes on two cores.
+    """
+    from imprint.jobs.demo import demo as run
+
+    with job():
+        result = run(out)
+    _show_run(result, json)
+
+
+@app.command()
+def explain(
+    path: Annotated[str, Argument(metavar="PATH", help="A field or table, as in method.lora.rank.")] = "",
+    recipe: Annotated[str, Option("--recipe", metavar="VERB", help="Whose recipe.")] = "personalize",
+    json: JsonFlag = False,
+) -> None:
+    """Describe a field of a recipe.
+
+    What it does, its type, its bounds, its default.
+    """
+    from imprint.app.cli.recipes import recipe_model
+
+    model = recipe_model(recipe)
+    print_json(describe(model, path)) if json else print_lines(*explained(model, path).splitlines())
+
+
+@app.command()
+def show(
+    picture: Annotated[Path, Argument(metavar="PICTURE", help="A PNG that Imprint wrote.")], json: JsonFlag = False,
+) -> None:
+    """Print the record inside a picture.
+
+    Prompt, seed, sampler, base and weights: all that is needed to make it again.
+    """
+    from imprint.artifacts.picture import read_record
+
+    record = read_record(picture)
+    print_json(record) if json else print_fields(record.model_dump(mode="json"))
+
+
+def _show_run(result: PersonalizeResult, json: bool) -> None:
+    """A finished run: the scores as a table and where to look, or everything as JSON."""
+    if json:
+        print_json(result)
+        return
+    from imprint.evaluation.scorecard import scorecard_table
+
+    print_table(scorecard_table(result.scorecard))
+    print_lines(f"report   {result.report}", f"result   {result.run / 'result'}", f"run      {result.run}")

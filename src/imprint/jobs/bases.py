@@ -1,0 +1,76 @@
+"""Base models by name or folder, and what suits each of them.
+
+Reads: the shipped weights, model folders. Writes: nothing. Does not: download.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from imprint.families import Family, open_family
+from imprint.methods import Finetune, Lora
+from imprint.nano import base_folder as nano_folder
+from imprint.training.denoising import LearningRates
+
+NANO = "nano"
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+SMALL_PX = 256  # bases drawing smaller pictures are small networks, which want larger steps
+
+#: Peak learning rates (U-Net, text encoder) by method and by whether the base is a small one. Those of full-size bases
+#: follow today's trainers (LoRA 1e-4 / 1e-5; fine-tuning 2e-6 / 1e-6); those of small ones were measured on the
+#: embedded base over three seeds (docs/lab-log.md).
+RATES = {
+    ("lora", True): LearningRates(unet=2e-3, text_encoder=5e-4),
+    ("lora", False): LearningRates(unet=1e-4, text_encoder=1e-5),
+    ("finetune", True): LearningRates(unet=2e-4, text_encoder=5e-5),
+    ("finetune", False): LearningRates(unet=2e-6, text_encoder=1e-6),
+}
+
+
+def base_path(base: str) -> Path:
+    """The folder of a base: the shipped one for "nano", else the path itself."""
+    return nano_folder() if base == NANO else Path(base)
+
+
+def open_base(base: str, dtype: str = "fp32", device: str = "cpu") -> Family:
+    """Open a base by name or folder.
+
+    Raises: ModelError: if it is no model that is supported, or damaged.
+    """
+    return open_family(base_path(base), DTYPES[dtype], device)
+
+
+def default_rates(method: Finetune | Lora, family: Family) -> LearningRates:
+    """Learning rates for whoever gave none."""
+    return RATES[method.kind, family.native_px < SMALL_PX]
+
+
+@dataclasses.dataclass(frozen=True)
+class NameAdvice:
+    """What is wrong with a subject's name, and a better one."""
+
+    warning: str
+    proposal: str
+
+
+def name_advice(family: Family, name: str) -> NameAdvice | None:
+    """Whether a name is a word that the base knows already; None when it is rare enough.
+
+    A word that the tokenizer keeps whole was common in what it was made from: the base has a meaning for it, which the
+    subject would have to replace.
+    """
+    if any(len(token_ids(family, word)) > 1 for word in name.split()):
+        return None
+    rare = next((word for word in ("zkz", "qvx", "xjq", "vqk", "wzx") if len(token_ids(family, word)) > 1), "zkz")
+    return NameAdvice(f"the name {name!r} is a common word of this base, whose meaning it would have to unlearn", rare)
+
+
+def token_ids(family: Family, word: str) -> list[int]:
+    """The tokens of a word, without start, end and padding."""
+    start, *rest = (int(token) for token in family.tokenize([word])[0])
+    end = int(family.tokenize([""])[0][1])
+    del start
+    return rest[: rest.index(end)] if end in rest else rest

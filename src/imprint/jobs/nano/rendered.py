@@ -1,0 +1,99 @@
+"""The world rendered ahead, so that training never waits for drawing.
+
+Reads: nothing but seeds. Writes: pictures in chunks, each atomic, so a killed render goes on where it was.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imprint.artifacts.files import write_bytes
+from imprint.nano.world.render import render
+from imprint.nano.world.spec import Spec, sample_spec
+
+CHUNK = 500
+HELD_OUT_SEED = 10_000_000  # pictures from here on are never trained on
+
+
+class RenderedWorld:
+    """Pictures `first`..`first + count - 1` of the world as uint8.
+
+    Args:
+        folder: cache; filled by `render_world`.
+        count: pictures, a multiple of `CHUNK`.
+        first: seed of the first picture.
+        size_px: edge length.
+    """
+
+    def __init__(self, folder: Path, count: int, first: int = 0, size_px: int = 128) -> None:
+        self.count = count
+        self.first = first
+        self.size_px = size_px
+        self._chunks: list[NDArray[np.uint8]] = [
+            np.load(chunk_path(folder, first + start, size_px), mmap_mode="r") for start in range(0, count, CHUNK)
+        ]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def spec(self, index: int) -> Spec:
+        """The ground truth of picture `index` (0-based)."""
+        return sample_spec(self.first + index)
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        """Picture `index`, uint8 (H, W, 3)."""
+        return self._chunks[index // CHUNK][index % CHUNK]
+
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """Pictures as float32 (B, 3, H, W) in -1..1."""
+        return to_model_range(np.stack([self.pixels(index) for index in indices]))
+
+    def batches(self, size: int, count: int | None = None) -> Iterator[Tensor]:
+        """The first `count` pictures, or all, in batches as `batch` gives them."""
+        stop = count or len(self)
+        for start in range(0, stop, size):
+            yield self.batch(range(start, min(start + size, stop)))
+
+
+def to_model_range(pixels_BHWC: NDArray[np.uint8]) -> Tensor:
+    """uint8 (B, H, W, 3) to float32 (B, 3, H, W) in -1..1."""
+    return torch.tensor(pixels_BHWC).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
+def chunk_path(folder: Path, start: int, size_px: int) -> Path:
+    """The file of the chunk that starts at picture `start`."""
+    return folder / f"world-{size_px}px-{start:09d}.npy"
+
+
+def render_chunk(folder: str, start: int, size_px: int) -> int:
+    """Draw one chunk unless it is there. Returns: its first picture."""
+    path = chunk_path(Path(folder), start, size_px)
+    if not path.exists():
+        pictures = np.stack([render(sample_spec(seed), size_px) for seed in range(start, start + CHUNK)])
+        buffer = io.BytesIO()
+        np.save(buffer, pictures)
+        write_bytes(path, buffer.getvalue())
+    return start
+
+
+def render_world(
+    folder: Path, count: int, first: int = 0, size_px: int = 128, on_progress: Callable[[int, int], None] | None = None,
+) -> RenderedWorld:
+    """Draw pictures `first`..`first + count - 1` with all available cores and open them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    starts = list(range(first, first + count, CHUNK))
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        jobs = pool.map(render_chunk, [str(folder)] * len(starts), starts, [size_px] * len(starts))
+        for done, _ in enumerate(jobs, 1):
+            if on_progress:
+                on_progress(done * CHUNK, count)
+    return RenderedWorld(folder, count, first, size_px)

@@ -1,0 +1,168 @@
+"""What a user may ask of a run, as one tree of fields. Reads and writes nothing.
+
+The unions of methods and objectives are assembled here, downstream of those that define them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from imprint.config import Config
+from imprint.errors import UnknownNameError
+from imprint.evaluation import JUDGES
+from imprint.generation.samplers import SAMPLERS
+from imprint.generation.text_to_image import SEED_LIMIT, Prompt, SizePx
+from imprint.methods import Lora, MethodConfig
+from imprint.training.denoising import LearningRates, NoiseOptions
+from imprint.training.loop import LoopConfig
+from imprint.training.objectives import Objective, PriorPreservation
+
+
+def _judge_name(name: str) -> str:
+    try:
+        JUDGES.get(name)
+    except UnknownNameError as error:
+        raise ValueError(error.render()) from error
+    return name
+
+
+def _sampler_name(name: str) -> str:
+    try:
+        return SAMPLERS.get(name).name
+    except UnknownNameError as error:
+        raise ValueError(error.render()) from error
+
+
+SamplerName = Annotated[str, AfterValidator(_sampler_name)]
+
+
+class ClassImages(Config):
+    """Pictures of the class, drawn by the base itself; used by the objective prior_preservation only."""
+
+    count: int = Field(default=48, ge=2, le=10_000)
+    """How many are drawn, once for a base, prompt, sampler and seed; later runs take them from the cache."""
+    prompt: Prompt | None = None
+    """What they are drawn with, and their caption; left out, "a photo of a CLASS"."""
+    steps: int = Field(default=15, ge=1, le=500)
+    """Network calls for each."""
+    cfg_scale: float = Field(default=4.0, ge=0, le=100)
+    """How strongly the prompt is followed."""
+    sampler: SamplerName = "dpmpp_2m"
+    """How they are drawn."""
+    seed: int = Field(default=1000, ge=0, le=SEED_LIMIT)
+    """Seed of the first; each next one has the next seed."""
+
+
+class Samples(Config):
+    """The pictures that every checkpoint draws from the same seeds, to be looked at and scored."""
+
+    per_prompt: int = Field(default=4, ge=2, le=64)
+    """Pictures of the subject, and of its class without the name, at every checkpoint."""
+    steps: int = Field(default=15, ge=1, le=500)
+    """Network calls for each."""
+    cfg_scale: float = Field(default=4.0, ge=0, le=100)
+    """How strongly the prompt is followed."""
+    sampler: SamplerName = "dpmpp_2m"
+    """How they are drawn."""
+    seed: int = Field(default=7, ge=0, le=SEED_LIMIT)
+    """Seed of the first; each next one has the next seed."""
+    batch: int = Field(default=8, ge=1, le=256)
+    """Pictures drawn at a time; more is faster and needs more memory."""
+
+
+class PersonalizeRecipe(Config):
+    """Teach a base model the subject of some photos."""
+
+    photos: Path
+    """A folder of photos of one subject; 5 to 20 are good."""
+    name: str = Field(min_length=1, max_length=100)
+    """A rare word that will stand for the subject in prompts, as `zkz`."""
+    class_word: str = Field(default="", max_length=100)
+    """What the subject is: dog, woman, vase."""
+    base: str = "nano"
+    """The base model: "nano", which ships with the package, or a folder in diffusers layout."""
+    out: Path | None = None
+    """The run's folder, which must not exist; left out, runs/NAME."""
+    seed: int = Field(default=0, ge=0, le=SEED_LIMIT)
+    """Decides every random number of the run."""
+    device: str = "cpu"
+    """Where the networks are: "cpu", "cuda", "cuda:1"."""
+    weights_dtype: Literal["fp32", "bf16"] = "fp32"
+    """Number format of the base's frozen weights; bf16 halves their memory and suits LoRA only."""
+    size_px: SizePx | None = None
+    """Side of the training pictures, a multiple of 8; left out, the base's native size."""
+    held_out: int | None = Field(default=None, ge=0)
+    """Photos kept from training, for scoring; left out, 1 of 5 or more and 2 of 10 or more."""
+    method: MethodConfig = Lora(rank=16, alpha=16)
+    """What is trained: finetune or lora."""
+    objective: Objective = PriorPreservation()
+    """The loss: plain or prior_preservation."""
+    class_images: ClassImages = ClassImages()
+    """Pictures of the class for prior_preservation."""
+    batch_size: int = Field(default=4, ge=1, le=1024)
+    """Photos in one step; with prior_preservation as many class images join them."""
+    learning_rates: LearningRates | None = None
+    """Peak learning rates; left out, what suits the method and the size of the base."""
+    noise: NoiseOptions = NoiseOptions()
+    """How noise is added in training."""
+    caption_dropout: float = Field(default=0.0, ge=0, le=1)
+    """Chance that a photo is trained with an empty caption."""
+    flip: float = Field(default=0.0, ge=0, le=1)
+    """Chance that a picture is mirrored; 0 keeps scars and partings on their side."""
+    loop: LoopConfig = LoopConfig()
+    """Steps, checkpoints, optimiser, averaging."""
+    samples: Samples = Samples()
+    """What every checkpoint draws."""
+    judge: Annotated[str, AfterValidator(_judge_name)] = "nano"
+    """Who scores the pictures."""
+    truth: str | None = None
+    """For a subject of the embedded world, its name there: its ground truth is then measured as well."""
+
+    @model_validator(mode="after")
+    def _bf16_only_for_frozen_weights(self) -> PersonalizeRecipe:
+        if self.weights_dtype == "bf16" and self.method.kind != "lora":
+            raise ValueError(
+                "weights_dtype = 'bf16' needs method.kind = 'lora': updates of fine-tuning are lost in bf16 rounding; "
+                "use loop.precision = 'bf16' instead"
+            )
+        if isinstance(self.objective, PriorPreservation) and not (self.class_word or self.class_images.prompt):
+            raise ValueError("prior_preservation needs class_word (or class_images.prompt): what is to be preserved?")
+        return self
+
+
+class GenerateRecipe(Config):
+    """Draw pictures from a prompt."""
+
+    prompt: Prompt
+    """What to draw; a run's subject is called by its name, as in "a pencil drawing of zkz dog in space"."""
+    negative_prompt: Prompt = ""
+    """What to keep away from."""
+    run: Path | None = None
+    """A finished run whose result is put on its base."""
+    strength: float = Field(default=1.0, ge=-2, le=4)
+    """How much of the result is put on the base: 0 is the base, 1 what was trained."""
+    base: str | None = None
+    """The base model; left out, the run's own, or "nano" without a run."""
+    count: int = Field(default=1, ge=1, le=100_000)
+    """How many pictures."""
+    seed: int = Field(default=0, ge=0, le=SEED_LIMIT)
+    """Seed of the first; each next picture has the next seed."""
+    out: Path | None = None
+    """Where they go; left out, RUN/pictures, or pictures/ without a run."""
+    steps: int = Field(default=25, ge=1, le=500)
+    """Network calls for each."""
+    cfg_scale: float = Field(default=4.0, ge=0, le=100)
+    """How strongly the prompt is followed."""
+    sampler: SamplerName = "dpmpp_2m"
+    """How noise becomes a picture."""
+    width_px: SizePx | None = None
+    """Width; left out, the base's native size."""
+    height_px: SizePx | None = None
+    """Height; left out, the base's native size."""
+    batch: int | None = Field(default=None, ge=1, le=256)
+    """Pictures at a time; left out, one, so that a picture does not depend on its neighbours by a single bit."""
+    device: str = "cpu"
+    """Where the networks are."""

@@ -1,0 +1,93 @@
+"""The training benchmark: both sides compute the same thing, and it runs to its table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+from benchmarks.bases import open_case, pictures
+from benchmarks.duel import Measured, Result
+from benchmarks.our_loop import OurLoop, first_draws, first_items
+from benchmarks.plain_loop import PlainLoop
+from benchmarks.report import warnings
+from benchmarks.setup import Setup
+from benchmarks.train_step import main
+
+from make import tiny_base
+
+pytestmark = pytest.mark.unit
+
+
+def tiny_setup(work: Path, method: Any) -> Setup:
+    return Setup(
+        case="tiny", method=method, base=str(tiny_base()), work=str(work), batch_size=2, pictures=4, precision="fp32",
+        weights="fp32", rank=4, threads=1, steps=1, warmup=0, turns=1, memory_limit_gb=4,
+    )  # fmt: skip
+
+
+def sides(setup: Setup) -> tuple[OurLoop, PlainLoop]:
+    family = open_case(setup)
+    folder = pictures(setup, family.native_px)
+    return OurLoop(family, folder, setup), PlainLoop(open_case(setup), folder, setup)
+
+
+@pytest.mark.parametrize("method", ["lora", "finetune"])
+def test_both_sides_have_the_same_first_loss(tmp_path: Path, method: str) -> None:
+    setup = tiny_setup(tmp_path, method)
+    ours, plain = sides(setup)
+    expected = plain.loss_with(first_draws(setup, (4, 4, 4)), first_items(setup, 4))
+    assert ours.first_loss() == pytest.approx(expected, rel=1e-5)
+    assert sum(p.numel() for p in ours.parameters) == sum(p.numel() for p in plain.parameters)
+
+
+def test_one_step_moves_both_sides_weights_alike(tmp_path: Path) -> None:
+    setup = tiny_setup(tmp_path, "finetune")
+    ours, plain = sides(setup)
+    before = {name: p.detach().clone() for name, p in plain.unet.named_parameters()}
+    give_our_numbers(plain, setup)
+    ours.run(lambda: None)
+    plain.run(lambda: None)
+    theirs = {name: p.detach() for name, p in plain.unet.named_parameters()}
+    moved = sum(float((theirs[name] - old).square().sum()) for name, old in before.items())
+    pairs = [(p.detach(), theirs[name.removeprefix("unet.")]) for name, p in ours.handle.named_parameters().items()]
+    assert moved > 0
+    assert sum(float((p - q).square().sum()) for p, q in pairs) < 1e-3 * moved
+
+
+def give_our_numbers(plain: PlainLoop, setup: Setup) -> None:
+    """Let a plain loop train on the pictures and random numbers of our first step, in place of its own."""
+    rows = [plain.data[item] for item in first_items(setup, 4)]
+    batch = {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
+    draws, loss = first_draws(setup, (4, 4, 4)), plain.loss
+
+    def same(*_: Any) -> torch.Tensor:
+        return loss(batch, draws)
+
+    cast("Any", plain).loss = same
+
+
+def test_table_and_json_are_produced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "step.json"
+    code = main(["--smoke", "--methods", "lora", "--steps", "1", "--warmup", "0", "--json", str(file)])
+    out = capsys.readouterr().out
+    result = json.loads(file.read_text())["results"][0]
+    assert code == 0, out
+    assert "tiny lora" in out and "plain" in out and "memory ratio" in out
+    assert result["summary"]["time_ratio"] > 0 and result["ours"]["peak_gb"] > 0
+    assert len(result["ours"]["rounds"]) == len(result["plain"]["rounds"]) == 2
+
+
+def test_a_side_without_memory_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["--smoke", "--methods", "lora", "--memory-limit", "0.05"])
+    assert code == 1
+    assert "failed" in capsys.readouterr().out
+
+
+def test_different_losses_are_warned_of(tmp_path: Path) -> None:
+    side = Measured([[1.0]], [[1.0]], peak_gb=1, first_loss=1.0, trained=7)
+    result = Result(tiny_setup(tmp_path, "lora"), True, side, replace(side, first_loss=1.1))
+    assert "first losses differ" in " ".join(warnings(result))

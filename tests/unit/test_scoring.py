@@ -1,0 +1,87 @@
+"""Scoring a checkpoint: from pictures to the five numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imprint.evaluation import Drawn, Examiner, Photos, class_prompt, fixed_prompts, subject_prompt
+from imprint.evaluation.judges import Pixels
+from imprint.evaluation.scoring import FixedPrompt
+from make import GridJudge
+
+pytestmark = pytest.mark.unit
+
+Colour = tuple[int, int, int]
+PROMPTS = (FixedPrompt("a red zkz dog", "a red dog", {"colour": "red"}),)
+RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
+
+
+def flat(colour: Colour, seed: int = 0) -> Pixels:
+    """One colour with coarse noise, so that no two seeds are equal."""
+    noise = np.random.default_rng(seed).integers(-20, 21, (8, 8, 3))
+    return np.kron(np.clip(np.array(colour) + noise, 0, 255), np.ones((4, 4, 1), int)).astype(np.uint8)
+
+
+def drawn(subject: Colour, context: Colour, prior: Colour, seed: int) -> Drawn:
+    return Drawn(
+        [flat(subject, seed + i) for i in range(3)], [[flat(context, seed)]], [flat(prior, seed + i) for i in range(3)],
+    )
+
+
+def examiner(held_out: int = 0) -> Examiner:
+    photos = Photos([flat(BLUE, 100 + i) for i in range(4)], [flat(BLUE, 200 + i) for i in range(held_out)])
+    return Examiner.prepare(GridJudge(), photos, PROMPTS, drawn(GREEN, RED, GREEN, seed=0))
+
+
+def test_the_base_scores_as_the_scales_say() -> None:
+    base = examiner().base_score()
+    assert (base.step, base.subject, base.diversity) == (0, 0.0, 1.0)
+    assert base.prior_drift == pytest.approx(0.0, abs=1e-12)
+    assert base.prompt > 0.9
+    assert base.ground_truth is None
+
+
+def test_a_checkpoint_that_learnt_scores_high_and_keeps_the_rest() -> None:
+    score = examiner().score(40, drawn(BLUE, RED, GREEN, seed=0))
+    assert score.step == 40
+    assert score.subject > 0.9
+    assert score.prompt > 0.9
+    assert score.prior_drift < 0.01
+
+
+def test_a_checkpoint_that_forgot_its_class_drifts_and_leaks() -> None:
+    score = examiner().score(40, drawn(BLUE, RED, BLUE, seed=0))
+    assert score.prior_drift > 0.5
+    assert score.detail["class_likeness"] > 0.9
+
+
+def test_a_checkpoint_that_ignores_prompts_loses_prompt_only() -> None:
+    score = examiner().score(40, drawn(BLUE, BLUE, GREEN, seed=0))
+    assert score.prompt < 0.3
+    assert score.detail["prompt_attributes"] < 0.1
+
+
+def test_copies_of_photos_are_counted() -> None:
+    exam = examiner()
+    copies = Drawn(exam.photos.instance[:3], [[flat(RED)]], exam.base.prior)
+    assert exam.score(40, copies).memorisation == pytest.approx(1.0)
+    assert exam.copies(copies).copied == 3
+
+
+def test_likeness_is_measured_on_held_out_photos_where_there_are_enough() -> None:
+    assert len(examiner(held_out=0).reference_MD) == 4
+    assert len(examiner(held_out=1).reference_MD) == 5
+    assert len(examiner(held_out=2).reference_MD) == 2
+
+
+def test_further_numbers_are_noted() -> None:
+    score = examiner().score(1, drawn(BLUE, RED, GREEN, seed=0), {"functional_drift": 0.25})
+    assert score.detail["functional_drift"] == 0.25
+
+
+def test_prompts_carry_the_name_for_the_base_and_not_for_the_judge() -> None:
+    prompts = fixed_prompts("zkz", "dog")
+    assert len(prompts) == 8
+    assert all("zkz dog" in prompt.text and "zkz" not in prompt.plain and prompt.demands for prompt in prompts)
+    assert (subject_prompt("zkz", "dog"), class_prompt("owl")) == ("a photo of a zkz dog", "a photo of an owl")
