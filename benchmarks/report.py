@@ -85,6 +85,8 @@ def warnings(result: Result) -> list[str]:
     ours, plain = result.ours, result.plain
     if not abs(ours.first_loss - plain.first_loss) <= SAME_LOSS[result.setup.precision] * plain.first_loss:
         found.append("the sides' first losses differ; they do not compute the same thing")
+    if result.setup.method == "finetune" and result.setup.weights == "bf16":
+        found.append("weights and AdamW in bf16 on both sides, so that they fit: times are of use, training so is not")
     if ours.trained != plain.trained:
         found.append("the sides train different numbers of weights")
     if (used := min(result.cores_used("ours"), result.cores_used("plain"))) < BUSY:

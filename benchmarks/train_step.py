@@ -17,13 +17,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 if __package__ in (None, ""):  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
-from benchmarks.duel import Result, compare
+from benchmarks.duel import Result, compare, expected_gb
 from benchmarks.report import as_json, notes, table
 from benchmarks.setup import Case, Method, Precision, Setup
 from rich.console import Console
@@ -45,14 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parse(arguments)
     load = os.getloadavg()[0]
-    errors = Console(stderr=True)
+    stderr = Console(stderr=True)
+
+    def say(text: str) -> None:
+        stderr.print(text, highlight=False, markup=False)
+
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="imprint-bench-") as work:
         for case in options.case:
             base = base_of(case, options.base, Path(work))
             for method in options.methods:
                 setup = setup_of(case, method, base, Path(work) / case, options)
-                results.append(compare(setup, options.rounds, lambda text: errors.print(text, highlight=False)))
+                results.append(compare(setup, options.rounds, say))
                 if case == "sd15":  # the latent caches of two number formats need not stay
                     shutil.rmtree(Path(work) / case / "cache", ignore_errors=True)
     console = Console() if sys.stdout.isatty() else Console(width=160)
@@ -77,8 +82,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--batch", type=int, help="pictures in a step; default 4 for nano, 1 for sd15")
     add("--rank", type=int, default=16, help="of LoRA, on both sides")
     add("--precision", choices=("bf16", "fp32"), default="bf16", help="arithmetic of the U-Net, on both sides")
-    lost = "of what fine-tuning trains, on both sides; bf16 loses small updates and is for machines with < 20 GB"
-    add("--weights", choices=("fp32", "bf16"), default="fp32", help=lost)
+    weights = "of what fine-tuning trains, on both sides; auto: fp32, or where that does not fit bf16, for times only"
+    add("--weights", choices=("auto", "fp32", "bf16"), default="auto", help=weights)
     add("--threads", type=int, help="of each side; default: the cores this process may use")
     add("--memory-limit", type=float, metavar="GB", help="of one side; default: 0.9 of what is free")
     add("--json", metavar="FILE", help="write everything there as well")
@@ -107,12 +112,14 @@ def setup_of(case: Case, method: Method, base: str, work: Path, options: argpars
     batch: int = options.batch or BATCH[case]
     precision: Precision = options.precision
     free_gb = psutil.virtual_memory().available / 1e9
-    return Setup(
+    setup = Setup(
         case=case, method=method, base=base, work=str(work), batch_size=batch,
-        pictures=max(PICTURES[case], batch), precision=precision, weights=options.weights, rank=options.rank,
+        pictures=max(PICTURES[case], batch), precision=precision, weights="fp32", rank=options.rank,
         threads=options.threads or available_cores(), steps=options.steps or STEPS[case], warmup=options.warmup,
         turns=options.rounds, memory_limit_gb=options.memory_limit or KEPT_FREE * free_gb,
     )  # fmt: skip
+    too_large = options.weights == "auto" and expected_gb(setup) > setup.memory_limit_gb
+    return replace(setup, weights="bf16" if too_large else options.weights.replace("auto", "fp32"))
 
 
 if __name__ == "__main__":

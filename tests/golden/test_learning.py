@@ -11,11 +11,15 @@ from imprint.evaluation import CheckpointScore, Scorecard
 from imprint.jobs.demo import demo_recipe, render_photos
 from imprint.jobs.personalize import personalize
 from imprint.jobs.recipe import ClassImages, PersonalizeRecipe, Samples
+from imprint.training.denoising import LearningRates
 from imprint.training.loop import LoopConfig
 from imprint.training.objectives import Plain, PriorPreservation
 
 pytestmark = pytest.mark.golden
-STEPS = 60
+STEPS = 90
+# Measured on the first shipped base, seeds 1, 2, 3. With prior preservation: ground truth 0.72, 0.75, 0.41 (the base
+# 0.00), prior drift 0.17, 0.24, 0.18. Without: ground truth 0.90, 0.99, prior drift 0.74, 0.55 (seeds 1 and 2).
+RISE = 0.25
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,7 @@ def small(photos: Path, out: Path, objective: Plain | PriorPreservation, seed: i
         update={
             "objective": objective, "seed": seed, "class_images": ClassImages(count=16, steps=10),
             "samples": Samples(per_prompt=4, steps=10), "loop": LoopConfig(steps=STEPS, checkpoint_every=STEPS),
+            "learning_rates": LearningRates(unet=3e-3),
         }
     )  # fmt: skip
 
@@ -57,4 +62,3 @@ def test_prior_preservation_holds_the_class(learnt: Callable[[Plain | PriorPrese
     assert last(learnt(PriorPreservation())).prior_drift < last(learnt(Plain())).prior_drift
 
 
-RISE = 0.3

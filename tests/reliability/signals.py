@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -31,7 +32,12 @@ PLACES = ("class images", "cache", "samples", *range(1, STEPS + 1))
 
 def send(number: signal.Signals, times: int = 1) -> None:
     for _ in range(times):
+        before = signal.getsignal(number)
         os.kill(os.getpid(), number)
+        # The system may give it to another thread, which hands it over later; two that wait at once become one.
+        deadline = time.monotonic() + 1
+        while signal.getsignal(number) is before and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 def at(place: int | str, folder: Path, number: signal.Signals, times: int = 1) -> None:

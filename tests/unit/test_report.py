@@ -57,7 +57,7 @@ def picture(folder: Path, name: str = "one.png") -> Path:
 
 def full(folder: Path, words: str = "zkz") -> ReportData:
     one = picture(folder)
-    limit = DrawingLimit(19.0, 27.0, words, (Pair(one, one),))
+    limit = DrawingLimit(26.0, 38.6, words, (Pair(one, one),))
     pair = Pair(one, one, words, flagged=True)
     return ReportData(
         name=words, class_word=words, scorecard=card(ground_truth=0.7), result=(Shown(one, words), Shown(one, words)),
@@ -150,10 +150,10 @@ def test_a_score_still_rising_is_said() -> None:
 
 
 def test_photos_that_the_base_cannot_draw_are_admitted() -> None:
-    outside = ReportData("zkz", "dog", card(), drawing_limit=DrawingLimit(19.4, 27.6, "cartoons"))
-    assert "19.4 dB" in verdict(outside).limits
+    outside = ReportData("zkz", "dog", card(), drawing_limit=DrawingLimit(26.1, 38.6, "cartoons"))
+    assert "26.1 dB" in verdict(outside).limits
     assert "It draws cartoons: expect the subject's colours" in verdict(outside).limits
-    assert verdict(replace(outside, drawing_limit=DrawingLimit(26.0, 27.6))).limits == ""
+    assert verdict(replace(outside, drawing_limit=DrawingLimit(28.1, 38.6))).limits == ""
 
 
 def test_ticks_are_round_and_cover() -> None:

@@ -24,8 +24,8 @@ from imprint.nano.world.spec import Spec, sample_spec
 from imprint.nano.world.subjects import SUBJECTS, subject_spec
 
 FRESH_SEED = 5_000_000  # beyond the seeds that training photos are rendered from
-TRAIN_COUNT = 64  # renders of each of the three sorts; 96 did not move the accuracy of the probe
-CHECK_COUNT = 32
+TRAIN_COUNT = 48  # renders of each of the three sorts; 64 and 96 did not move the accuracy of the probe
+CHECK_COUNT = 16
 READABLE = 0.6  # an attribute that the judge cannot read off the real subject says nothing about a picture of it
 RIDGE = 1.0  # penalty on standardised features
 NEWTON_STEPS = 25

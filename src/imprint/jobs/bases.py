@@ -20,12 +20,12 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 SMALL_PX = 256  # bases drawing smaller pictures are small networks, which want larger steps
 
 #: Peak learning rates (U-Net, text encoder) by method and by whether the base is a small one. Those of full-size bases
-#: follow today's trainers (LoRA 1e-4 / 1e-5; fine-tuning 2e-6 / 1e-6); those of small ones were measured on the
-#: embedded base over three seeds (docs/lab-log.md).
+#: follow today's trainers (LoRA 1e-4 / 1e-5; fine-tuning 2e-6 / 1e-6); those of small ones were chosen on the
+#: embedded base (docs/lab-log.md).
 RATES = {
     ("lora", True): LearningRates(unet=2e-3, text_encoder=5e-4),
     ("lora", False): LearningRates(unet=1e-4, text_encoder=1e-5),
-    ("finetune", True): LearningRates(unet=2e-4, text_encoder=5e-5),
+    ("finetune", True): LearningRates(unet=3e-4, text_encoder=5e-5),
     ("finetune", False): LearningRates(unet=2e-6, text_encoder=1e-6),
 }
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from imprint.artifacts.dataset_folder import Role
+from imprint.artifacts.run_folder import RunFolder
+from imprint.jobs.examination import numbered, pixels
 from imprint.jobs.personalize import PersonalizeResult, personalize
 from imprint.jobs.recipe import ClassImages, PersonalizeRecipe, Samples
 from imprint.nano.world.render import render
@@ -42,7 +45,7 @@ def demo_recipe(photos: Path, out: Path, subject: str = SUBJECT) -> PersonalizeR
     return PersonalizeRecipe(
         photos=photos, name="zkz", class_word=SUBJECTS[subject].class_word, out=out, truth=subject,
         class_images=ClassImages(count=24), samples=Samples(per_prompt=4, steps=12),
-        loop=LoopConfig(steps=160, checkpoint_every=40), seed=1,
+        loop=LoopConfig(steps=240, checkpoint_every=60), seed=1,
     )
 
 
@@ -55,7 +58,23 @@ def demo(out: Path | None = None) -> PersonalizeResult:
     """
     place = out or free_folder(Path("runs"), "demo")
     photos = render_photos(SUBJECT, place.with_name(place.name + "-photos"))
-    return personalize(demo_recipe(photos, place))
+    result = personalize(demo_recipe(photos, place))
+    write_strip(RunFolder(result.run), result.scorecard.chosen.step)
+    return result
+
+
+def write_strip(run: RunFolder, step: int, shown: int = 4, gap_px: int = 12) -> Path:
+    """Some photos above, what the chosen checkpoint drew in new contexts below. Returns: `report/strip.png`."""
+    photos = sorted((run.dataset / Role.INSTANCE).glob("*.png"))[:shown]
+    rows = [[pixels(path) for path in row] for row in (photos, numbered(run.samples_dir(step), "context")[:shown])]
+    side = len(rows[0][0])
+    page = Image.new("RGB", (shown * side, 2 * side + gap_px), (255, 255, 255))
+    for number, row in enumerate(rows):
+        for column, picture in enumerate(row):
+            page.paste(Image.fromarray(picture), (column * side, number * (side + gap_px)))
+    path = run.report / "strip.png"
+    page.save(path)
+    return path
 
 
 def free_folder(parent: Path, name: str) -> Path:

@@ -39,6 +39,7 @@ from imprint.jobs.progress import announce
 from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.latents.pixels import as_levels, as_tensor
 from imprint.training.events import CheckpointDone, Listener, StepDone
+from imprint.training.loop import autocast
 from imprint.training.stopping import StopRequest
 
 DRAWN = "drawn.json"  # written last: with it, a folder of samples is complete
@@ -126,11 +127,16 @@ def prepare_examiner(recipe: PersonalizeRecipe, family: Family, dataset: Dataset
 
 
 def through_autoencoder(family: Family, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Pictures encoded and decoded by the family."""
+    """Pictures encoded and decoded by the family, roughly: in bfloat16, ten times faster on recent CPUs.
+
+    For training the probe of ground truth, which must know the autoencoder's blur and not its last bits.
+    """
     out: list[NDArray[np.uint8]] = []
     for start in range(0, len(pictures), 16):
-        moments = family.encode_image(as_tensor(pictures[start : start + 16]))
-        levels_BCHW = as_levels(family.decode(moments.mean_Bchw))
+        with autocast("bf16", family.device):
+            moments = family.encode_image(as_tensor(pictures[start : start + 16]))
+            decoded_BCHW = family.decode(moments.mean_Bchw)
+        levels_BCHW = as_levels(decoded_BCHW)
         out.extend(levels_BCHW.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
     return out
 

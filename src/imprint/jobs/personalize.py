@@ -55,7 +55,9 @@ log = logging.getLogger(__name__)
 RESULT = "weights.safetensors"
 MINIMUM_PHOTOS = 2
 OVERHEAD_BYTES = 64 << 20  # pictures, cache and report of a small run
-WITHOUT_EFFECT_ON_WEIGHTS = frozenset({"photos", "out", "samples", "judge", "truth"})
+WITHOUT_EFFECT_ON_WEIGHTS: dict[str, Any] = {
+    "photos": True, "out": True, "samples": True, "judge": True, "truth": True, "loop": {"workers", "keep_resumable"},
+}
 VERSIONS = ("imprint", "torch", "diffusers", "transformers", "peft", "numpy", "pillow")
 
 
@@ -260,7 +262,7 @@ def _lock(recipe: PersonalizeRecipe, prepared: _Prepared, run: RunFolder) -> str
         "base": str(base_path(recipe.base).absolute()),
         "base_hash": prepared.family.base_hash,
         "dataset_hash": prepared.dataset.hash,
-        "recipe_hash": sha256_json(recipe.model_dump(mode="json", exclude=set(WITHOUT_EFFECT_ON_WEIGHTS))),
+        "recipe_hash": sha256_json(recipe.model_dump(mode="json", exclude=WITHOUT_EFFECT_ON_WEIGHTS)),
     }
     identity = sha256_json({key: value for key, value in decides.items() if key != "base"})
     if run.lock.exists():

@@ -38,7 +38,7 @@ def write_report(
     prompts = {item.file_name: item.request.prompt for item in plan(recipe, recipe.size_px or 8)}
     shown = [*numbered(chosen, "context"), *numbered(chosen, "subject")]
     first = next(iter(numbered(chosen, "subject")))
-    events = EventLog(run.events).read()
+    log = EventLog(run.events)
     data = ReportData(
         name=recipe.name,
         class_word=recipe.class_word,
@@ -52,11 +52,11 @@ def write_report(
         ),
         copies=_copies(examiner, run, dataset, card.chosen.step),
         drawing_limit=_limit(recipe, limit),
-        losses=tuple((e.step, float(e.fields["loss"])) for e in events if e.kind == "step" and e.step is not None),
+        losses=tuple((e.step or 0, float(e.fields["loss"])) for e in log.by_step("step")),
         recipe=run.recipe.read_text(encoding="utf-8"),
         commands=_commands(recipe, run),
         facts=_facts(recipe, dataset),
-        notes=tuple(dict.fromkeys(str(e.fields["text"]) for e in events if e.kind == "warning")),
+        notes=tuple(dict.fromkeys(str(e.fields["text"]) for e in log.read("warning"))),
     )
     return build_report(data, run.report)
 

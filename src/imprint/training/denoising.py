@@ -104,7 +104,7 @@ class Denoising:
             handle.at_step(step)
         shape = batch.mean_Bchw.shape[1:]
         posterior = normal(self.seed, step, batch.samples, Purpose.POSTERIOR, shape).to(batch.mean_Bchw)
-        latent = batch.mean_Bchw + batch.std_Bchw * posterior
+        latent = (batch.mean_Bchw + batch.std_Bchw * posterior).to(self.family.device)
         noise = self._noise(step, batch.samples, shape).to(latent)
         timestep_B = self._timesteps(step, batch.samples)
         text = batch.text_BND if batch.text_BND is not None else self.family.encode_tokens(batch.tokens_BN).text_BND

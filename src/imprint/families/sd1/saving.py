@@ -98,8 +98,10 @@ def _network_config(family: StableDiffusion1, part: Part) -> dict[str, Any]:
     if part == "text_encoder":
         config = cast("dict[str, Any]", network.config.to_dict())
         unstated = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
+        # Named, or transformers would take that of the file, and a pipeline of half-precision files would mix two.
         return {key: value for key, value in config.items() if key not in unstated} | {
-            "architectures": ["CLIPTextModel"]
+            "dtype": "float32",
+            "architectures": ["CLIPTextModel"],
         }
     config = cast("dict[str, Any]", json.loads(network.to_json_string()))
     config.pop("_name_or_path", None)

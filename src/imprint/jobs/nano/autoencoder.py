@@ -141,8 +141,9 @@ def train_autoencoder(recipe: AutoencoderRecipe, build: Path) -> Path:
     with trainer.averaged():
         vae.eval()
         scale = 1 / latent_std(vae, held_out.batches(25, SCALE_PICTURES))
-        vae.register_to_config(scaling_factor=round(scale, 5))
-        vae.save_pretrained(stage / "vae", safe_serialization=True)
+        saved = cast("Any", vae)
+        saved.register_to_config(scaling_factor=round(scale, 5))
+        saved.save_pretrained(stage / "vae", safe_serialization=True)
         psnr = reconstruct_psnr(vae, held_out.batches(25))
     write_json(stage / "measured.json", {"psnr_db": psnr, "scaling_factor": scale, "pictures": len(held_out)})
     return stage / "vae"

@@ -118,7 +118,7 @@ def create_family(recipe: DiffusionRecipe, build: Path) -> StableDiffusion1:
     vae = cast("Any", AutoencoderKL).from_pretrained(build / "autoencoder" / "vae")
     seeded(recipe.seed)
     shape = recipe.text_encoder
-    start, end = tokenizer.convert_tokens_to_ids([START, END])
+    start, end = cast("tuple[int, int]", cast("Any", tokenizer).convert_tokens_to_ids((START, END)))
     text = shape.build(len(tokenizer), start, end)
     unet = recipe.unet.build(shape.width, recipe.world.size_px // 8)
     family = StableDiffusion1.create(unet, text, vae, tokenizer)
