@@ -91,6 +91,30 @@ def test_equal_tensors_give_equal_bytes_in_any_order(tmp_path: Path) -> None:
     assert sha256_file(tmp_path / "a") == sha256_file(tmp_path / "b")
 
 
+def test_what_a_killed_save_left_is_gone_after_the_next(tmp_path: Path) -> None:
+    room = tmp_path / f"a.safetensors{PARTIAL_SUFFIX}"
+    room.mkdir()
+    (room / ".tmpKsE8It").write_bytes(b"the library's own unfinished file")
+    save_tensors(tmp_path / "a.safetensors", {"a": torch.eye(2)})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_a_save_writes_nothing_beside_its_file_that_a_sweep_would_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed(_: object, path: Path, *__: object) -> None:
+        path.with_name(".tmpKsE8It").touch()  # safetensors writes so, and renames at the end
+        seen.append(sweep_partials(tmp_path))
+        raise KeyboardInterrupt
+
+    seen: list[list[Path]] = []
+    monkeypatch.setattr("safetensors.torch.save_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_tensors(tmp_path / "a.safetensors", {"a": torch.eye(2)})
+    assert len(seen[0]) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("data", [b"", b"\x80\x02}q\x00.", b"\xff" * 64, b"{}"])
 @pytest.mark.parametrize("read", [load_tensors, tensor_metadata])
 def test_foreign_bytes_are_refused(tmp_path: Path, data: bytes, read: object) -> None:

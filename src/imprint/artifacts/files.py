@@ -103,8 +103,15 @@ def sweep_partials(folder: Path) -> list[Path]:
     """Remove what a killed process left unfinished directly inside a folder. Returns: what was removed."""
     left = sorted(folder.glob("*" + PARTIAL_SUFFIX)) if folder.is_dir() else []
     for path in left:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _remove(path)
     return left
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -117,22 +124,26 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     import safetensors.torch
     from safetensors import SafetensorError
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    room = path.with_name(path.name + PARTIAL_SUFFIX)  # a folder: the library leaves files of random names when killed
+    _remove(room)
+    room.mkdir(parents=True)
+    partial = room / path.name
     ordered = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
     write = cast("Any", safetensors.torch).save_file  # its stubs leave the dictionary open
     try:
         write(ordered, partial, dict(metadata) if metadata else None)
+        with partial.open("r+b") as file:
+            if metadata:
+                _order_header(file)
+            os.fsync(file.fileno())
+        partial.replace(path)
     except SafetensorError as error:
         found = re.search(r"os error (\d+)", str(error))  # the library says so in its text only
         if found is None:
             raise
         raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
-    with partial.open("r+b") as file:
-        if metadata:
-            _order_header(file)
-        os.fsync(file.fileno())
-    partial.replace(path)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
     sync_folder(path.parent)
 
 
