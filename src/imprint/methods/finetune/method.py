@@ -5,12 +5,14 @@ Reads: a Family. Writes: its weights, until ejected. Does not: know file formats
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from imprint.families import Family
 from imprint.methods.finetune.config import Finetune
+from imprint.methods.finetune.parked import parked
 from imprint.methods.method import MethodState, copy_tensors, put_tensors, state_metadata
 
 
@@ -45,7 +47,7 @@ class FinetuneMethod:
 
 
 class FinetuneHandle:
-    """Base weights that train, and a copy on the CPU to put back.
+    """Base weights that train, and a copy in memory or on disk to put back.
 
     Args:
         method: with its configuration.
@@ -56,7 +58,7 @@ class FinetuneHandle:
     def __init__(self, method: FinetuneMethod, family: Family, *, trains: bool) -> None:
         self._method, self._family, self._trains = method, family, trains
         self._live = selected_parameters(family, method.config)
-        self._base: dict[str, Tensor] | None = copy_tensors(self._live)
+        self._base: Mapping[str, Tensor] | None = parked(self._live)
         for value in self._live.values():
             value.requires_grad_(trains)
 
