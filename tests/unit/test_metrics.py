@@ -74,12 +74,6 @@ def test_drift_is_zero_for_the_base_and_one_for_the_unrelated() -> None:
     assert metrics.prior_drift(rows(X, Y), rows(Y, X)) == pytest.approx(1.0)
 
 
-def test_functional_drift_is_relative() -> None:
-    base = np.full((2, 3), 2.0)
-    assert metrics.functional_drift(base, base) == 0.0
-    assert metrics.functional_drift(base * 1.5, base) == pytest.approx(0.25)
-
-
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_copy_is_found_flagged_and_put_first(mirrored: bool) -> None:
     photos = [noise_picture(1), noise_picture(2), noise_picture(3)]

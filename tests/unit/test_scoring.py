@@ -75,11 +75,6 @@ def test_likeness_is_measured_on_held_out_photos_where_there_are_enough() -> Non
     assert len(examiner(held_out=2).reference_MD) == 2
 
 
-def test_further_numbers_are_noted() -> None:
-    score = examiner().score(1, drawn(BLUE, RED, GREEN, seed=0), {"functional_drift": 0.25})
-    assert score.detail["functional_drift"] == 0.25
-
-
 def test_prompts_carry_the_name_for_the_base_and_not_for_the_judge() -> None:
     prompts = fixed_prompts("zkz", "dog")
     assert len(prompts) == 8

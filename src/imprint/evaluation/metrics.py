@@ -111,12 +111,6 @@ def prior_drift(tuned_ND: Features, base_ND: Features) -> float:
     return float(np.maximum(1.0 - (tuned_ND * base_ND).sum(axis=1), 0.0).mean())
 
 
-def functional_drift(tuned: NDArray[np.floating], base: NDArray[np.floating]) -> float:
-    """The same, inside the network: |tuned - base|² / |base|² of its predictions on equal inputs, >= 0."""
-    difference = tuned.astype(np.float64) - base.astype(np.float64)
-    return float((difference**2).sum() / max(float((base.astype(np.float64) ** 2).sum()), 1e-12))
-
-
 @dataclass(frozen=True)
 class Nearest:
     """One picture and the training photo most like it.

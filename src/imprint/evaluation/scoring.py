@@ -139,13 +139,12 @@ class Examiner:
         """The scores of the base itself, step 0."""
         return self.score(0, self.base)
 
-    def score(self, step: int, drawn: Drawn, detail: Mapping[str, float] | None = None) -> CheckpointScore:
+    def score(self, step: int, drawn: Drawn) -> CheckpointScore:
         """Score one checkpoint.
 
         Args:
             step: of the checkpoint.
             drawn: what it drew, from the seeds that the base drew from.
-            detail: further numbers to note ("functional_drift").
         """
         seen = _look(self.judge, drawn)
         raw = metrics.subject_similarity(seen.subject_ND, self.reference_MD)
@@ -160,7 +159,6 @@ class Examiner:
             "copied_pictures": float(copies.copied),
             **({"prompt_attributes": agreement} if agreement is not None else {}),
             **({"truth_attributes": truth.attributes, "truth_mark": truth.mark} if truth else {}),
-            **(detail or {}),
         }
         return CheckpointScore(
             step=step,
