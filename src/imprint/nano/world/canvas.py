@@ -73,8 +73,11 @@ class Canvas:
 
     def pixels(self, points: Sequence[Point]) -> list[Point]:
         """Local points as pixel positions on the supersampled image."""
-        k = self.size_px * SUPERSAMPLE
-        return [(x * k, y * k) for x, y in map(self.frame.apply, points)]
+        frame, k = self.frame, self.size_px * SUPERSAMPLE
+        x0, y0, scale = frame.x * k, frame.y * k, frame.scale * k
+        cos, sin = scale * math.cos(frame.angle), scale * math.sin(frame.angle)
+        mirror = -1 if frame.flip else 1  # `Frame.apply` for many points at once
+        return [(x0 + cos * mirror * x - sin * y, y0 + sin * mirror * x + cos * y) for x, y in points]
 
     def length(self, local: float) -> float:
         """A local length in supersampled pixels."""
@@ -95,8 +98,12 @@ class Canvas:
     def line(self, points: Sequence[Point], width: float, fill: Colour) -> None:
         """A polyline with round joints and ends, `width` in local units."""
         pixel, w = self.pixels(points), max(1.0, self.length(width))
-        self._draw.line(pixel, fill=fill, width=round(w), joint="curve")
-        for x, y in (pixel[0], pixel[-1]):
+        self._stroke(pixel, w, fill, pixel)
+
+    def _stroke(self, pixel: Sequence[Point], w: float, fill: Colour, joints: Sequence[Point]) -> None:
+        """A polyline with discs at its joints, in supersampled pixels: joint="curve" is a slow Python loop."""
+        self._draw.line(pixel, fill=fill, width=round(w))
+        for x, y in joints:
             self._draw.ellipse((x - w / 2, y - w / 2, x + w / 2, y + w / 2), fill=fill)
 
     def curve(self, points: Sequence[Point], width: float, fill: Colour) -> None:
@@ -111,9 +118,7 @@ class Canvas:
         """A filled polygon with an inked contour, `width` in local units."""
         self.polygon(points, fill)
         pixel, w = self.pixels([*points, points[0]]), max(1.0, self.length(width))
-        self._draw.line(pixel, fill=ink, width=round(w))  # joint="curve" is a slow Python loop; discs close the corners
-        for x, y in pixel[:: max(1, len(points) // 20)]:
-            self._draw.ellipse((x - w / 2, y - w / 2, x + w / 2, y + w / 2), fill=ink)
+        self._stroke(pixel, w, ink, pixel[:: max(1, len(points) // 20)])
 
     def ribbon(self, points: Sequence[Point], width: float, fill: Colour) -> None:
         """What `curve` draws, as one polygon: several times faster, for bends wider than `width`."""
@@ -130,7 +135,7 @@ class Canvas:
             self._draw.ellipse((x - half, y - half, x + half, y + half), fill=fill)
 
     def wash(self, bands: Sequence[Band], glows: Sequence[Glow] = ()) -> None:
-        """Replace the whole layer by smooth vertical runs of colour with soft lights on them, opaque.
+        """Replace the whole layer by smooth vertical runs of colour with soft lights on them; it is opaque then.
 
         Painted at the final size and enlarged: nothing in it is sharp, and at three times the size it costs a
         millisecond. The frame plays no part.
@@ -140,11 +145,11 @@ class Canvas:
             glows: (x, y, radius, colour, strength 0..1 in the middle), in unit coordinates.
         """
         side = self.size_px
-        small = Image.new("RGBA", (side, side))
+        small = Image.new("RGB", (side, side))
         for stops, top, bottom in bands:
-            column = Image.new("RGBA", (1, len(stops)))
+            column = Image.new("RGB", (1, len(stops)))
             for row, stop in enumerate(stops):
-                column.putpixel((0, row), (*stop[:3], 255))
+                column.putpixel((0, row), stop[:3])
             first, rows = round(top * side), round(bottom * side) - round(top * side)
             # The box ends half a stop inside: the outermost colours sit exactly on the first and the last row.
             run = column.resize((1, rows), Image.Resampling.BILINEAR, (0.0, 0.5, 1.0, len(stops) - 0.5))
@@ -152,7 +157,7 @@ class Canvas:
         for x, y, radius, colour, strength in glows:
             r = round(radius * side)
             mask = _glow_mask(2 * r, round(255 * strength))
-            small.paste((*colour[:3], 255), (round(x * side) - r, round(y * side) - r), mask)
+            small.paste(colour[:3], (round(x * side) - r, round(y * side) - r), mask)
         large = side * SUPERSAMPLE
         self.image = small.resize((large, large), Image.Resampling.NEAREST)
         self._draw = ImageDraw.Draw(self.image)
@@ -189,8 +194,22 @@ class Canvas:
 
     def rgba(self) -> NDArray[np.float32]:
         """The layer reduced to `size_px`: float32 (H, W, 4) in 0..1, colour not premultiplied by alpha."""
-        premultiplied = self.image.convert("RGBa").reduce(SUPERSAMPLE)
-        return np.asarray(premultiplied.convert("RGBA"), dtype=np.float32) / 255.0
+        whole = np.zeros((self.size_px, self.size_px, 4), dtype=np.float32)
+        if box := self.image.getbbox():
+            left, top = box[0] // SUPERSAMPLE, box[1] // SUPERSAMPLE
+            right, bottom = -(-box[2] // SUPERSAMPLE), -(-box[3] // SUPERSAMPLE)
+            painted = self.image.crop(
+                (left * SUPERSAMPLE, top * SUPERSAMPLE, right * SUPERSAMPLE, bottom * SUPERSAMPLE)
+            )
+            reduced = painted.convert("RGBa").reduce(SUPERSAMPLE).convert("RGBA")
+            whole[top:bottom, left:right] = np.asarray(reduced, dtype=np.float32) / 255.0
+        return whole
+
+    def rgb(self) -> NDArray[np.float32]:
+        """An opaque layer reduced to `size_px`: float32 (H, W, 3) in 0..1."""
+        # Without alpha: Pillow would multiply it in and out again, at nine times the pixels.
+        opaque = self.image if self.image.mode == "RGB" else self.image.convert("RGB")
+        return np.asarray(opaque.reduce(SUPERSAMPLE), dtype=np.float32) / 255.0
 
 
 def ellipse_points(
@@ -206,31 +225,23 @@ def ellipse_points(
 
 def smooth(points: Sequence[Point], closed: bool, per_segment: int = 6) -> list[Point]:
     """A Catmull-Rom spline through the points, sampled `per_segment` times between two of them."""
-    n = len(points)
-    out: list[Point] = []
-    for i in range(n if closed else n - 1):
-        if closed:
-            a, b, c, d = (points[(i + k) % n] for k in (-1, 0, 1, 2))
-        else:
-            a, b, c, d = (points[min(max(i + k, 0), n - 1)] for k in (-1, 0, 1, 2))
-        for step in range(per_segment):
-            t = step / per_segment
-            out.append((_catmull_rom(a[0], b[0], c[0], d[0], t), _catmull_rom(a[1], b[1], c[1], d[1], t)))
-    if not closed:
-        out.append(points[-1])
-    return out
+    basis = _spline_basis(len(points), per_segment, closed)
+    return [(x, y) for x, y in (basis @ np.asarray(points, dtype=np.float64)).tolist()]
 
 
 @cache
-def _spline_basis(count: int, per_segment: int = 6) -> NDArray[np.float64]:
-    """The matrix that turns `count` points into `smooth(points, closed=True)`."""
-    basis = np.zeros((count * per_segment, count))
-    for i in range(count):
+def _spline_basis(count: int, per_segment: int = 6, closed: bool = True) -> NDArray[np.float64]:
+    """The matrix that turns `count` points into those of a spline through them; an open one ends on its last point."""
+    segments = count if closed else count - 1
+    basis = np.zeros((segments * per_segment + (not closed), count))
+    for i in range(segments):
         for step in range(per_segment):
             for k in range(4):
                 a, b, c, d = (float(j == k) for j in range(4))
-                weight = _catmull_rom(a, b, c, d, step / per_segment)
-                basis[i * per_segment + step, (i + k - 1) % count] += weight
+                near = (i + k - 1) % count if closed else min(max(i + k - 1, 0), count - 1)
+                basis[i * per_segment + step, near] += _catmull_rom(a, b, c, d, step / per_segment)
+    if not closed:
+        basis[-1, -1] = 1.0
     return basis
 
 
