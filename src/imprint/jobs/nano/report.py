@@ -173,8 +173,8 @@ def _charts(folder: Path) -> list[str]:
     """Curves of the training logs that lie in `curves/`, as SVG files. Returns: their names."""
     names: list[str] = []
     for path in sorted((folder / "curves").glob("*.jsonl")):
-        events = EventLog(path).read()
-        series = {"loss": _points(events, "step", "loss"), "psnr_db": _points(events, "held_out", "psnr_db")}
+        log = EventLog(path)
+        series = {"loss": _points(log, "step", "loss"), "psnr_db": _points(log, "held_out", "psnr_db")}
         for key, points in series.items():
             if points:
                 chart = str(line_chart(Curve(f"{path.stem} {key}", "", tuple(points))))
@@ -185,11 +185,8 @@ def _charts(folder: Path) -> list[str]:
     return names
 
 
-def _points(events: Sequence[object], kind: str, key: str) -> list[tuple[float, float]]:
-    from imprint.artifacts.event_log import Event
-
-    found = [e for e in events if isinstance(e, Event) and e.kind == kind and key in e.fields and e.step is not None]
-    return [(float(e.step or 0), float(e.fields[key])) for e in found]
+def _points(log: EventLog, kind: str, key: str) -> list[tuple[float, float]]:
+    return [(float(e.step or 0), float(e.fields[key])) for e in log.by_step(kind) if key in e.fields]
 
 
 def card_text(measured: Measured, plan: Plan, specs: Sequence[Spec], charts: Sequence[str]) -> str:
