@@ -21,7 +21,7 @@ from benchmarks.setup import ROOT, SIDES, Setup, Side
 Say = Callable[[str], None]
 
 #: Peak memory of the larger side in GB, rounded up, to see what fits.
-PEAK_GB = {"tiny": 1.0, "nano": 2.0, "sd15 lora": 5.0, "sd15 finetune": 20.0, "sd15 finetune bf16": 11.0}
+PEAK_GB = {"tiny": 1.0, "nano": 2.0, "sd15 lora": 5.0, "sd15 finetune": 17.0, "sd15 finetune bf16": 11.0}
 
 
 class SideFailedError(RuntimeError):

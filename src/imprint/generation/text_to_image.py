@@ -62,6 +62,7 @@ def _schedule_name(name: str | None) -> str | None:
 
 
 Prompt = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_readable)]
+SamplerName = Annotated[str, AfterValidator(_sampler_name)]
 SizePx = Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
 
 
@@ -76,7 +77,7 @@ class TextToImage(Config):
     """Network calls. More is finer and slower; 20 to 30 is usual."""
     cfg_scale: float = Field(default=5.0, ge=0, le=100)
     """How strongly the prompt is followed. 1 is no guidance, 5 to 8 is usual, far above that colours burn."""
-    sampler: Annotated[str, AfterValidator(_sampler_name)] = "dpmpp_2m"
+    sampler: SamplerName = "dpmpp_2m"
     """How noise becomes a picture: euler, euler_a, dpmpp_2m or ddim; A1111's and diffusers' names work too."""
     schedule: Annotated[str | None, AfterValidator(_schedule_name)] = None
     """Which noise levels are visited: karras, uniform, leading or ddim; left out, the sampler's own."""

@@ -70,7 +70,6 @@ def name_advice(family: Family, name: str) -> NameAdvice | None:
 
 def token_ids(family: Family, word: str) -> list[int]:
     """The tokens of a word, without start, end and padding."""
-    start, *rest = (int(token) for token in family.tokenize([word])[0])
+    _, *rest = (int(token) for token in family.tokenize([word])[0])
     end = int(family.tokenize([""])[0][1])
-    del start
     return rest[: rest.index(end)] if end in rest else rest

@@ -17,6 +17,8 @@ from imprint.jobs.personalize import PersonalizeResult, personalize
 from imprint.jobs.recipe import ClassImages, PersonalizeRecipe, Samples
 from imprint.nano.world.render import render
 from imprint.nano.world.subjects import SUBJECTS, subject_spec
+from imprint.training.denoising import LearningRates
+from imprint.training.ema import Ema
 from imprint.training.loop import LoopConfig
 
 SUBJECT = "biscuit"
@@ -44,8 +46,10 @@ def demo_recipe(photos: Path, out: Path, subject: str = SUBJECT) -> PersonalizeR
     """What the demo asks for: a LoRA with prior preservation, short enough for three minutes on two cores."""
     return PersonalizeRecipe(
         photos=photos, name="zkz", class_word=SUBJECTS[subject].class_word, out=out, truth=subject,
-        class_images=ClassImages(count=24), samples=Samples(per_prompt=4, steps=12),
-        loop=LoopConfig(steps=240, checkpoint_every=60), seed=1,
+        class_images=ClassImages(count=24), samples=Samples(per_prompt=4, steps=12), seed=1,
+        # Large steps, averaged: without the average one checkpoint is worse than the one before (docs/lab-log.md).
+        learning_rates=LearningRates(unet=3e-3, text_encoder=5e-4),
+        loop=LoopConfig(steps=300, checkpoint_every=75, ema=Ema(decay=0.97)),
     )
 
 

@@ -13,8 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from imprint.config import Config
 from imprint.errors import UnknownNameError
 from imprint.evaluation import JUDGES
-from imprint.generation.samplers import SAMPLERS
-from imprint.generation.text_to_image import SEED_LIMIT, Prompt, SizePx
+from imprint.generation.text_to_image import SEED_LIMIT, Prompt, SamplerName, SizePx
 from imprint.methods import Lora, MethodConfig
 from imprint.training.denoising import LearningRates, NoiseOptions
 from imprint.training.loop import LoopConfig
@@ -27,16 +26,6 @@ def _judge_name(name: str) -> str:
     except UnknownNameError as error:
         raise ValueError(error.render()) from error
     return name
-
-
-def _sampler_name(name: str) -> str:
-    try:
-        return SAMPLERS.get(name).name
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-
-
-SamplerName = Annotated[str, AfterValidator(_sampler_name)]
 
 
 class ClassImages(Config):
