@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from imprint.nano.world.canvas import Canvas, Frame, Point
+from imprint.nano.world.random_marks import random_painter
 from imprint.nano.world.spec import Spec
 
 # pairs of colours differ in lightness too, so that a mark survives pencil and noir
@@ -40,12 +41,12 @@ def decorate(figure: Canvas, spec: Spec, frame: Frame, part: str) -> None:
 
     Args:
         figure: the layer that holds the part (and what lies behind it).
-        spec: the picture; `spec.mark` names the subject.
+        spec: the picture; `spec.mark` names the subject, or a random mark that no subject wears.
         frame: the part's frame: the head is a circle of radius about 0.25 around the origin, a body or a thing fills
             about (-0.3..0.3) x (-0.3..0.3).
         part: "head", "body" or "thing"; people also have "hair", "skin", "beard" and "clothing".
     """
-    paint = _PAINTERS.get((spec.mark, part))
+    paint = _PAINTERS.get((spec.mark, part)) or random_painter(spec.mark, part)
     if paint is None:
         return
     layer = Canvas(figure.size_px, frame=frame)
