@@ -1,13 +1,15 @@
 """The judge of the embedded base: says what is in a picture, and how well a text fits it.
 
-Reads: pixels and texts. Writes: unit vectors, attribute probabilities, features. Does not: train itself or decide
-anything; recipes/nano/judge.toml and evaluation/ do.
+Reads: pixels and texts. Writes: unit vectors, attribute probabilities, identities, features. Does not: train itself or
+decide anything; recipes/nano/judge.toml and evaluation/ do.
 
 A small residual network sees the picture; a small transformer reads the text; both are trained contrastively, as CLIP
-is (Radford et al., arXiv:2103.00020), together with one linear head for each attribute of the world.
+is (Radford et al., arXiv:2103.00020), together with one linear head for each attribute of the world and, where its
+shape has one, a head that tells individuals apart. Probabilities are divided by one temperature a head before the
+softmax, fitted after training (Guo et al., arXiv:1706.04599), so that they can be read as frequencies.
 """
 
-# B batch, C channels, H W pixels, N tokens, D embedding width, F feature width
+# B batch, C channels, H W pixels, N tokens, D embedding width, F feature width, I identity width, A attributes
 
 from __future__ import annotations
 
@@ -25,10 +27,12 @@ from transformers import CLIPTokenizer
 from imprint.artifacts.files import load_tensors, save_tensors, write_text
 from imprint.config import Config
 from imprint.errors import ModelError
+from imprint.nano.identity import IdentityHead, IdentityShape
 from imprint.nano.networks import POSITIONS
 from imprint.nano.world.vocabulary import ATTRIBUTES
 
 WEIGHTS, SHAPE = "judge.safetensors", "judge.json"
+TEMPERATURES = "temperatures_A"  # one a head, in the order of `attribute_values`; judges made before have none
 
 
 class JudgeShape(Config):
@@ -42,6 +46,8 @@ class JudgeShape(Config):
     """Transformer layers of the text encoder."""
     size_px: int = Field(default=128, ge=32)
     """Pictures are resized to this before they are judged."""
+    identity: IdentityShape | None = None
+    """Tells individuals apart. Empty: this judge knows attributes and captions only."""
 
 
 class _Block(nn.Module):
@@ -80,7 +86,7 @@ class _TextEncoder(nn.Module):
 
 
 class Judge(nn.Module):
-    """Image encoder, text encoder and attribute heads.
+    """Image encoder, text encoder, attribute heads and, where the shape has one, an identity head.
 
     Args:
         shape: sizes.
@@ -106,6 +112,8 @@ class Judge(nn.Module):
         self.project = nn.Linear(d * 9, 256)
         self.image_out = nn.Linear(256, shape.width)
         self.heads = nn.ModuleDict({name: nn.Linear(256, len(v)) for name, v in self.attribute_values.items()})
+        self.identity_head = IdentityHead((b, c, d), shape.identity) if shape.identity else None
+        self.register_buffer(TEMPERATURES, torch.ones(len(self.attribute_values)))
         self.text = _TextEncoder(len(tokenizer), shape.width, shape.text_layers, POSITIONS)
         self.log_scale = nn.Parameter(torch.tensor(2.3))
 
@@ -113,6 +121,16 @@ class Judge(nn.Module):
     def device(self) -> torch.device:
         """Where the judge lives."""
         return self.log_scale.device
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """What the logits of each attribute are divided by; 1 before calibration."""
+        return dict(zip(self.attribute_values, self.get_buffer(TEMPERATURES).tolist(), strict=True))
+
+    def calibrate(self, temperatures: Mapping[str, float]) -> None:
+        """Set temperatures by attribute name, each > 0; attributes left out keep theirs."""
+        together = {**self.temperatures, **temperatures}
+        self.get_buffer(TEMPERATURES).copy_(torch.tensor([together[name] for name in self.attribute_values]))
 
     def _maps(self, pixels_BCHW: Tensor) -> list[Tensor]:
         size = self.shape.size_px
@@ -125,16 +143,20 @@ class Judge(nn.Module):
             maps.append(x)
         return maps
 
-    def _hidden(self, pixels_BCHW: Tensor) -> Tensor:
-        last = self._maps(pixels_BCHW)[-1]
+    def _hidden(self, last: Tensor) -> Tensor:
         grid = functional.adaptive_avg_pool2d(last, (4, 2)).flatten(1)
         peak = last.amax(dim=(2, 3))
         return functional.silu(self.project(torch.cat([grid, peak], dim=1)))
 
-    def forward(self, pixels_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Image embedding (B, D), not normalised, and the logits of every attribute (B, values)."""
-        hidden = self._hidden(pixels_BCHW)
-        return self.image_out(hidden), {name: head(hidden) for name, head in self.heads.items()}
+    def forward(self, pixels_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
+        """What is trained: image embeddings (B, D), attribute logits (B, values), identities (B, I) or None.
+
+        Neither is normalised, nor divided by a temperature.
+        """
+        maps = self._maps(pixels_BCHW)
+        hidden = self._hidden(maps[-1])
+        logits = {name: head(hidden) for name, head in self.heads.items()}
+        return self.image_out(hidden), logits, self.identity_head(maps) if self.identity_head else None
 
     def encode_image(self, pixels_BCHW: Tensor) -> Tensor:
         """Unit vectors (B, D) comparable with `encode_text`.
@@ -142,7 +164,21 @@ class Judge(nn.Module):
         Args:
             pixels_BCHW: 0..1, any size.
         """
-        return functional.normalize(self.image_out(self._hidden(pixels_BCHW)).float(), dim=1)
+        return functional.normalize(self.image_out(self._hidden(self._maps(pixels_BCHW)[-1])).float(), dim=1)
+
+    def identity(self, pixels_BCHW: Tensor) -> Tensor:
+        """Unit vectors (B, I), near each other for pictures of one individual, whatever its pose, scene or style.
+
+        Args:
+            pixels_BCHW: 0..1, any size.
+        Raises: ModelError: if this judge has no identity head.
+        """
+        if self.identity_head is None:
+            raise ModelError(
+                "this judge was trained without an identity head", got="no [shape.identity] in its description",
+                hint="train it again: `imprint nano train judge` with [shape.identity] and [individuals] in its recipe",
+            )
+        return functional.normalize(self.identity_head(self._maps(pixels_BCHW)).float(), dim=1)
 
     def features(self, pixels_BCHW: Tensor) -> Tensor:
         """Means and spreads of every stage, (B, F): colours, patterns and shapes that no caption names.
@@ -154,9 +190,12 @@ class Judge(nn.Module):
         return torch.cat(pooled, dim=1).float()
 
     def attributes(self, pixels_BCHW: Tensor) -> dict[str, Tensor]:
-        """Probabilities of every attribute's values, name -> (B, values) in the order of `attribute_values`."""
-        hidden = self._hidden(pixels_BCHW)
-        return {name: cast(Tensor, head(hidden)).float().softmax(1) for name, head in self.heads.items()}
+        """Calibrated probabilities of every attribute's values, name -> (B, values) in `attribute_values`' order."""
+        hidden = self._hidden(self._maps(pixels_BCHW)[-1])
+        return {
+            name: (cast(Tensor, self.heads[name](hidden)).float() / temperature).softmax(1)
+            for name, temperature in self.temperatures.items()
+        }
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids (B, N) and where they are padding (B, N)."""
@@ -168,9 +207,10 @@ class Judge(nn.Module):
         return functional.normalize(self.text(*self.tokenize(texts)).float(), dim=1)
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
-        """Write weights, sizes and tokenizer."""
+        """Write weights in `dtype`, temperatures in float32, sizes and tokenizer."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_tensors(folder / WEIGHTS, {name: value.to(dtype) for name, value in self.state_dict().items()})
+        weights = {name: value.to(dtype) for name, value in self.state_dict().items()}
+        save_tensors(folder / WEIGHTS, {**weights, TEMPERATURES: self.get_buffer(TEMPERATURES)})
         description = {"shape": self.shape.model_dump(mode="json"), "attributes": self.attribute_values}
         write_text(folder / SHAPE, json.dumps(description, indent=1))
         cast("Any", self.tokenizer).save_pretrained(folder)
@@ -186,7 +226,10 @@ class Judge(nn.Module):
             tokenizer = cast("Any", CLIPTokenizer).from_pretrained(folder)
             judge = cls(JudgeShape.model_validate(description["shape"]), tokenizer, description["attributes"])
             weights = {name: value.float() for name, value in load_tensors(folder / WEIGHTS).items()}
-            judge.load_state_dict(weights)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise ModelError("this folder holds no judge", where=folder, got=str(error)) from error
+            judge.load_state_dict({TEMPERATURES: judge.get_buffer(TEMPERATURES), **weights})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise ModelError(
+                "this folder holds no judge that this version can open", where=folder, got=str(error),
+                hint="train it again: `imprint nano train judge`",
+            ) from error
         return judge.to(device).eval().requires_grad_(False)

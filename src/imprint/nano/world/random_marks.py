@@ -1,4 +1,4 @@
-"""Marks without end: seeded designs in odd colours, so that a judge learns to see marks and never sees the held-out ones.
+"""Marks without end: seeded designs in odd colours, from which a judge learns to see marks it was never shown.
 
 Reads: a mark's name, "random:SEED". Writes: paint on a layer in a part's frame. Does not: know figures or subjects.
 
