@@ -125,7 +125,7 @@ class Judge(nn.Module):
     @property
     def temperatures(self) -> dict[str, float]:
         """What the logits of each attribute are divided by; 1 before calibration."""
-        return dict(zip(self.attribute_values, self.get_buffer(TEMPERATURES).tolist(), strict=True))
+        return {name: float(t) for name, t in zip(self.attribute_values, self.get_buffer(TEMPERATURES), strict=True)}
 
     def calibrate(self, temperatures: Mapping[str, float]) -> None:
         """Set temperatures by attribute name, each > 0; attributes left out keep theirs."""

@@ -148,7 +148,8 @@ def supervised_contrastive(vectors_BD: Tensor, individuals_B: Tensor, temperatur
     """
     unit_BD = functional.normalize(vectors_BD.float(), dim=1)
     itself_BB = torch.eye(len(unit_BD), dtype=torch.bool, device=unit_BD.device)
-    similarity_BB = (unit_BD @ unit_BD.T / temperature).masked_fill(itself_BB, -torch.inf)
+    with torch.autocast(unit_BD.device.type, enabled=False):  # bfloat16 tells cosines near 1 no closer than 0.004 apart
+        similarity_BB = (unit_BD @ unit_BD.T / temperature).masked_fill(itself_BB, -torch.inf)
     log_share_BB = similarity_BB.log_softmax(1)
     same_BB = (individuals_B[:, None] == individuals_B[None, :]) & ~itself_BB
     partners_B = same_BB.sum(1)

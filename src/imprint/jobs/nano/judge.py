@@ -12,6 +12,7 @@ recipe and of the base.
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -59,13 +60,13 @@ ROUGH_SEEDS = 1_000_003  # between the seeds of the roughenings of one step
 class Individuals(Config):
     """Random individuals that the judge learns to tell apart, and how many of them are in a step."""
 
-    families: int = Field(default=1000, ge=2)
+    families: int = Field(default=2000, ge=2)
     """Figures to train on, each with doubles that differ by a mark only."""
     held_out: int = Field(default=100, ge=2)
     """Figures to measure on."""
     members: int = Field(default=3, ge=2, le=9)
     """Individuals of a family: the plain figure and its marked doubles."""
-    pictures: int = Field(default=6, ge=2)
+    pictures: int = Field(default=4, ge=2)
     """Pictures of each individual, in different scenes."""
     families_a_step: int = Field(default=8, ge=1)
     """Families in one step."""
@@ -219,6 +220,8 @@ def train_judge(recipe: JudgeRecipe, build: Path) -> Path:
     state: dict[str, Any] = {"recipe": sha256_json(recipe.model_dump(mode="json")), **(base.hashes if base else {})}
     if base:
         begin_anew(stage, base.hashes)
+    if finished(stage, state):
+        return stage / "judge"
     world = render_world(build / "world", recipe.world.pictures, 0, size_px, announce("render"))
     held_out = render_world(build / "world", recipe.world.held_out, HELD_OUT_SEED, size_px)
     seeded(recipe.seed)
@@ -233,8 +236,14 @@ def train_judge(recipe: JudgeRecipe, build: Path) -> Path:
         judge.eval()
         measured = measure(judge, recipe, held_out, base, build / "drawn")
         judge.save(stage / "judge")
-    write_json(stage / "measured.json", measured)
+    write_json(stage / "measured.json", {**measured, "state": state})
     return stage / "judge"
+
+
+def finished(stage: Path, state: dict[str, Any]) -> bool:
+    """Whether a judge of this recipe and base was trained and measured; its figures are the last thing written."""
+    path = stage / "measured.json"
+    return path.exists() and json.loads(path.read_text(encoding="utf-8")).get("state") == state
 
 
 def begin_anew(stage: Path, hashes: dict[str, str]) -> None:
