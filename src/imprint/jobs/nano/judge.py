@@ -34,6 +34,7 @@ from imprint.jobs.nano.individuals import HELD_OUT_FAMILY, Families, RenderedInd
 from imprint.jobs.nano.judge_measures import (
     LOOK,
     Answers,
+    Through,
     accuracy,
     ask,
     calibrated,
@@ -121,12 +122,12 @@ class IndividualSource:
         """(place of the family, member, picture), the k-th pictures of all together."""
         families = self.rendered.families
         rows: list[tuple[int, int, int]] = []
-        for row in range(self.plan.families_a_step):
+        places = np.argsort(uniform(self.seed, step, 1, Purpose.ORDER, families.count), kind="stable")
+        for row, place in enumerate(places[: self.plan.families_a_step]):
             sample = step * self.plan.families_a_step + row
-            place = integer(self.seed, sample, 1, Purpose.ORDER, families.count)
             order = np.argsort(uniform(self.seed, sample, 2, Purpose.ORDER, families.pictures), kind="stable")
             rows += [
-                (place, member, int(picture))
+                (int(place), member, int(picture))
                 for picture in order[: self.plan.pictures_a_step]
                 for member in range(families.members)
             ]
@@ -299,11 +300,12 @@ def measure(
         },
     }
     if recipe.individuals:
-        who, size_px = recipe.individuals, held_out.size_px
+        who = recipe.individuals
         families = Families(HELD_OUT_FAMILY, who.held_out, who.members, who.pictures)
-        measured["identity"] = {"renders": identity_report(judge, families, size_px)}
+        ways: dict[str, Through | None] = {"renders": None}
         if base:
-            measured["identity"]["reconstructions"] = identity_report(judge, families, size_px, base.reconstruct)
+            ways["reconstructions"] = base.reconstruct
+        measured["identity"] = identity_report(judge, families, held_out.size_px, ways)
     return measured
 
 

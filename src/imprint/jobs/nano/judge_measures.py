@@ -8,7 +8,7 @@ Reads: a judge, held-out pictures and their ground truth. Writes: figures, tempe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
@@ -175,15 +175,18 @@ def subjects_lineup(names: Iterable[str] = tuple(SUBJECTS), pictures: int = SUBJ
     )
 
 
+def rendered(specs: Sequence[Spec], size_px: int) -> list[Tensor]:
+    """Pictures of specs in -1..1, `LOOK` at a time."""
+    return [
+        to_model_range(np.stack([render(spec, size_px) for spec in specs[start : start + LOOK]]))
+        for start in range(0, len(specs), LOOK)
+    ]
+
+
 @torch.no_grad()
-def identities(
-    judge: Judge, specs: Sequence[Spec], size_px: int, through: Through | None = None,
-) -> NDArray[np.float64]:
-    """Identity vectors (N, D) of renders of `specs`, which went through something first or not."""
-    parts: list[Tensor] = []
-    for start in range(0, len(specs), LOOK):
-        pixels = to_model_range(np.stack([render(spec, size_px) for spec in specs[start : start + LOOK]]))
-        parts.append(judge.identity(((through(pixels) if through else pixels) + 1) / 2).cpu())
+def identities(judge: Judge, pictures: Iterable[Tensor], through: Through | None = None) -> NDArray[np.float64]:
+    """Identity vectors (N, D) of pictures in -1..1, which go through something first or not."""
+    parts = [judge.identity(((through(pixels) if through else pixels) + 1) / 2).cpu() for pixels in pictures]
     return torch.cat(parts).double().numpy()
 
 
@@ -215,15 +218,30 @@ def roc_auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> flo
     return float((below + up_to).mean() / (2 * len(ordered)))
 
 
-def identity_report(judge: Judge, families: Families, size_px: int, through: Through | None = None) -> dict[str, Any]:
-    """Verification on held-out random individuals and on the held-out subjects, together and one by one."""
+def identity_report(
+    judge: Judge, families: Families, size_px: int, ways: Mapping[str, Through | None],
+) -> dict[str, Any]:
+    """Verification on held-out random individuals and on the held-out subjects, together and one by one.
+
+    Args:
+        judge: asked.
+        families: random individuals, held out.
+        size_px: of the pictures.
+        ways: name -> what the pictures go through first, or None.
+    Returns: name -> {"random", "subjects", "each_subject"}, each as `verification` gives it.
+    """
     random, subjects = families_lineup(families), subjects_lineup()
-    vectors_ND = identities(judge, subjects.specs, size_px, through)
-    each: dict[str, dict[str, float]] = {}
-    for name in SUBJECTS:
-        asked_N = subjects.asked_N & np.array([spec.mark == name for spec in subjects.specs])
-        each[name] = verification(vectors_ND, Lineup(subjects.specs, subjects.who_N, subjects.family_N, asked_N))
-    return {
-        "random": verification(identities(judge, random.specs, size_px, through), random),
-        "subjects": verification(vectors_ND, subjects), "each_subject": each,
-    }
+    shown, subjects_shown = rendered(random.specs, size_px), rendered(subjects.specs, size_px)
+    marks = np.array([spec.mark for spec in subjects.specs])
+    report: dict[str, Any] = {}
+    for way, through in ways.items():
+        vectors_ND = identities(judge, subjects_shown, through)
+        report[way] = {
+            "random": verification(identities(judge, shown, through), random),
+            "subjects": verification(vectors_ND, subjects),
+            "each_subject": {
+                name: verification(vectors_ND, replace(subjects, asked_N=subjects.asked_N & (marks == name)))
+                for name in SUBJECTS
+            },
+        }
+    return report
