@@ -16,12 +16,13 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from pydantic import Field
 from torch import Tensor
 
+from imprint.artifacts.event_log import EventLog
 from imprint.artifacts.files import folder_hash, load_tensors, save_tensors, sha256_json
 from imprint.config import Config
 from imprint.diffusion.randomness import Purpose, integer, uniform
 from imprint.families import Family
 from imprint.families.sd1 import StableDiffusion1
-from imprint.jobs.nano.rendered import RenderedWorld, render_world
+from imprint.jobs.nano.rendered import RenderedWorld, note_held_out_pairs, render_world
 from imprint.jobs.nano.stages import World, run_stage, seeded
 from imprint.jobs.nano.tokenizer import open_tokenizer
 from imprint.jobs.progress import announce
@@ -138,6 +139,7 @@ def train_diffusion(recipe: DiffusionRecipe, build: Path) -> Path:
     trainable = Denoising(family, [handle], Plain(), recipe.noise, recipe.learning_rates, recipe.seed)
     source = CaptionedLatents(world, family, mean, std, recipe)
     state = {"recipe": sha256_json(recipe.model_dump(mode="json")), "autoencoder": vae_hash}
+    note_held_out_pairs(EventLog(stage / "events.jsonl"))
     trainer = run_stage(stage, trainable, source, recipe.loop, state)
     with trainer.averaged():
         return save_model(family, stage / "model")

@@ -1,6 +1,7 @@
 """The world rendered ahead, so that training never waits for drawing.
 
 Reads: nothing but seeds. Writes: pictures in chunks, each atomic, so a killed render goes on where it was.
+Does not: show a pair of values that is held out of training (`imprint.nano.world.unseen`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imprint.artifacts.files import write_bytes
+from imprint.artifacts.event_log import EventLog
+from imprint.artifacts.files import sha256_json, write_bytes
 from imprint.nano.world.render import render
-from imprint.nano.world.spec import Spec, sample_spec
+from imprint.nano.world.spec import Spec
+from imprint.nano.world.unseen import UNSEEN_PAIRS, sample_seen
 
 CHUNK = 500
 HELD_OUT_SEED = 10_000_000  # pictures from here on are never trained on
+PAIRS_KEY = sha256_json(UNSEEN_PAIRS)[:8]  # other pairs held out are other pictures
+PAIRS_EVENT = "held_out_pairs"
 
 
 class RenderedWorld:
@@ -47,7 +52,7 @@ class RenderedWorld:
 
     def spec(self, index: int) -> Spec:
         """The ground truth of picture `index` (0-based)."""
-        return sample_spec(self.first + index)
+        return sample_seen(self.first + index)
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """Picture `index`, uint8 (H, W, 3)."""
@@ -71,14 +76,14 @@ def to_model_range(pixels_BHWC: NDArray[np.uint8]) -> Tensor:
 
 def chunk_path(folder: Path, start: int, size_px: int) -> Path:
     """The file of the chunk that starts at picture `start`."""
-    return folder / f"world-{size_px}px-{start:09d}.npy"
+    return folder / f"world-{size_px}px-{PAIRS_KEY}-{start:09d}.npy"
 
 
 def render_chunk(folder: str, start: int, size_px: int) -> int:
     """Draw one chunk unless it is there. Returns: its first picture."""
     path = chunk_path(Path(folder), start, size_px)
     if not path.exists():
-        pictures = np.stack([render(sample_spec(seed), size_px) for seed in range(start, start + CHUNK)])
+        pictures = np.stack([render(sample_seen(seed), size_px) for seed in range(start, start + CHUNK)])
         buffer = io.BytesIO()
         np.save(buffer, pictures)
         write_bytes(path, buffer.getvalue())
@@ -97,3 +102,15 @@ def render_world(
             if on_progress:
                 on_progress(done * CHUNK, count)
     return RenderedWorld(folder, count, first, size_px)
+
+
+def note_held_out_pairs(events: EventLog) -> None:
+    """Write into a stage's log, once, which pairs its training pictures leave out: the model card asks for it."""
+    if not holds_out_pairs(events):
+        events.append(PAIRS_EVENT, key=PAIRS_KEY, pairs=[[list(value) for value in pair] for pair in UNSEEN_PAIRS])
+
+
+def holds_out_pairs(events: EventLog) -> bool:
+    """Whether the last training noted in a log left out exactly the pairs that are held out today."""
+    noted = events.read(PAIRS_EVENT)
+    return bool(noted) and noted[-1].fields.get("key") == PAIRS_KEY
