@@ -1,0 +1,84 @@
+"""Is it the same individual? For judges that have an embedding of identity; others do not measure it.
+
+Reads: a judge, pictures. Writes: unit vectors and numbers. Does not: stand in for an embedding that is not there.
+"""
+
+# N pictures, D width of the embedding, C channels, H W pixels
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imprint.errors import ModelError
+from imprint.evaluation.judges import Features, ImageJudge, Pixels, picture_batches
+from imprint.evaluation.metrics import SAME_PHOTO, cosines
+
+NO_IDENTITY = "not measured: this judge has no identity embedding"
+
+
+@runtime_checkable
+class IdentityJudge(Protocol):
+    """A judge that also tells individuals apart, whatever their pose, place and light."""
+
+    def identity(self, pixels_BCHW: Tensor) -> Tensor:
+        """Unit vectors (B, D) of square pictures in 0..1."""
+        ...
+
+
+def identity_vectors(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features | None:
+    """Who is in each picture, as unit rows (N, D); None for a judge that has no such embedding.
+
+    A judge of today's code with weights from before there was one says so by a `ModelError`.
+    """
+    if not isinstance(judge, IdentityJudge):
+        return None
+    try:
+        with torch.no_grad():
+            rows = [judge.identity(batch).double().cpu().numpy() for batch in picture_batches(pictures)]
+    except ModelError:
+        return None
+    vectors_ND = np.concatenate(rows)
+    return vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
+
+
+def identity_kept(drawn_ND: Features, real_MD: Features) -> float:
+    """Likeness of drawn pictures to real ones, against that of real ones to each other.
+
+    Returns: the mean cosine drawn to real over the mean cosine of two different real ones; 1 is as alike as the
+        individual is to itself, near 0 or below a stranger.
+    """
+    among = cosines(real_MD, real_MD)
+    others = among[among < SAME_PHOTO]
+    ceiling = float(others.mean()) if others.size else 1.0
+    return float(cosines(drawn_ND, real_MD).mean()) / max(ceiling, 1e-6)
+
+
+def identity_auc(vectors_ND: Features, individuals: Sequence[str], classes: Sequence[str]) -> float | None:
+    """How surely two pictures of one individual are more alike than two of different individuals of one class.
+
+    Args:
+        vectors_ND: one row for each picture.
+        individuals: who is in each.
+        classes: its class: pairs of different classes are easy and do not count.
+    Returns: the area under the ROC curve over all pairs, 0..1, 0.5 is chance; None without pairs of both sorts.
+    """
+    who, what = np.array(individuals), np.array(classes)
+    first, second = np.triu_indices(len(who), k=1)
+    kept = what[first] == what[second]
+    first, second = first[kept], second[kept]
+    alike = (vectors_ND[first] * vectors_ND[second]).sum(axis=1)
+    same = who[first] == who[second]
+    return area_under_roc(alike[same], alike[~same]) if same.any() and not same.all() else None
+
+
+def area_under_roc(positive_N: NDArray[np.float64], negative_M: NDArray[np.float64]) -> float:
+    """Probability that a positive scores above a negative, ties counted half (Mann and Whitney's U over N M)."""
+    ordered = np.sort(negative_M)
+    below = np.searchsorted(ordered, positive_N, side="left")
+    not_above = np.searchsorted(ordered, positive_N, side="right")
+    return float((below + not_above).mean() / 2 / len(negative_M))
