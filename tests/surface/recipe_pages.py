@@ -15,7 +15,7 @@ def page(verb: str) -> str:
     model = recipe_model(verb)
     head, *_ = described = describe(model)
     lines = [
-        f"# The recipe of `imprint {verb}`", "",
+        f"# The recipe of `imprint {verb.replace('-', ' ')}`", "",
         head.help, "",
         "Written from the models by `make docs`. In a file, the last part of a path is the field, those before it are",
         "tables; the kind of a choice is the table's field `kind`. More in [the command line](cli.md).", "",

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from imprint.app.cli.edge import run
+from imprint.app.cli.lists import numbers, parts, spelt_out
 from imprint.app.cli.output import as_json, print_fields
 from imprint.app.cli.progress import BarHandler, LineHandler, progress_on_stderr
 from imprint.app.cli.threads import available_cores
 from imprint.artifacts.picture import PictureRecord
-from imprint.errors import ImprintError, ModelError, PhotoError
+from imprint.errors import ConfigError, ImprintError, ModelError, PhotoError
 
 pytestmark = pytest.mark.unit
 
@@ -194,3 +195,23 @@ def test_results_become_plain_json() -> None:
 
     value = as_json({"a": Result(Path("runs/a"), (1.0, float("nan")), RECORD)})["a"]
     assert (value["run"], value["scores"], value["record"]["seed"]) == ("runs/a", [1.0, None], 3)
+
+
+def test_a_flag_takes_several_values_in_a_row() -> None:
+    given = ["--seeds", "1", "2", "--out", "a", "--seeds", "3"]
+    assert list(spelt_out(given, {"--seeds"})) == ["--seeds", "1", "--seeds", "2", "--out", "a", "--seeds", "3"]
+
+
+def test_values_may_stand_between_commas() -> None:
+    assert parts(["1,2", "3"]) == ("1", "2", "3")
+    assert numbers(["3, 4.5"], "--sweep-cfg") == (3.0, 4.5)
+    with pytest.raises(ConfigError, match="--sweep-cfg: this flag takes numbers"):
+        numbers(["x"], "--sweep-cfg")
+
+
+def test_guidance_scales_reach_the_sweep(monkeypatch: Patch, capsys: Captured) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("imprint.jobs.nano.report.sweep_cfg", lambda _base, scales, _plan: asked.extend(scales) or ())
+    assert run(["nano", "report", "--sweep-cfg", "3", "4", "5", "--json"]) == 0
+    assert asked == [3.0, 4.0, 5.0]
+    assert json.loads(capsys.readouterr().out) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from imprint.jobs.nano.autoencoder import AutoencoderRecipe, train_autoencoder
 from imprint.jobs.nano.diffusion import DiffusionRecipe, train_diffusion
 from imprint.jobs.nano.judge import JudgeRecipe, train_judge
 from imprint.jobs.nano.rendering import render_imagefolder
-from imprint.jobs.nano.report import Plan, write_card
+from imprint.jobs.nano.report import Plan, sweep_cfg, sweep_table, write_card
+from imprint.jobs.nano.report.asking import captions, sweep_captions
+from imprint.jobs.nano.report.bars import NOT_HELD_OUT, bar_rows
+from imprint.jobs.nano.report.measuring import measure
 from imprint.jobs.nano.shipping import ship_build
 from imprint.jobs.nano.stages import World
 from imprint.nano.judge import Judge, JudgeShape
@@ -60,14 +64,58 @@ def test_stages_measure_themselves(build: Path) -> None:
     assert 0 < judge["mean"] < 1
 
 
-def test_a_build_ships_and_its_card_is_written(build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = ship_build(build, tmp_path / "weights")
-    monkeypatch.setattr("imprint.jobs.nano.report.judge_folder", lambda: weights / "judge")
-    card = write_card(str(weights / "base"), plan=Plan(renders=6, captions=4, steps=2, batch=2))
+@pytest.fixture(scope="module")
+def shipped(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ship_build(build, tmp_path_factory.mktemp("shipped") / "weights")
+
+
+def tiny_plan(weights: Path, **fields: object) -> Plan:
+    """A report in seconds: two seeds, a few pictures of two steps."""
+    few = {"seeds": (1, 2), "renders": 12, "captions": 8, "unseen": 4, "faces": 1, "per_face": 2, "individuals": 2}
+    return Plan.model_validate({**few, "steps": 2, "batch": 2, "judge": weights / "judge", **fields})
+
+
+def test_a_build_ships_and_its_card_is_written(shipped: Path) -> None:
+    card = write_card(str(shipped / "base"), plan=tiny_plan(shipped))
     text = card.read_text(encoding="utf-8")
     assert "held-out renders" in text
-    assert (weights / "drawn.png").is_file()
-    assert {path.name for path in (weights / "curves").glob("*.svg")} >= {"diffusion-loss.svg", "judge-loss.svg"}
+    assert "| bar | measured | met? |" in text
+    assert (shipped / "drawn.png").is_file()
+    assert {path.name for path in (shipped / "curves").glob("*.svg")} >= {"diffusion-loss.svg", "judge-loss.svg"}
+
+
+def test_figures_come_with_mean_and_spread_over_seeds(shipped: Path) -> None:
+    measured, _ = measure(str(shipped / "base"), tiny_plan(shipped))
+    psnr = measured.figures["psnr_db"]
+    values = [seed.psnr_db for seed in measured.seeds]
+    assert (psnr.mean, psnr.seeds) == (pytest.approx(sum(values) / 2), 2)
+    assert psnr.deviation > 0
+    assert measured.figures["worst"] == measured.attribute("drawn", measured.worst)
+
+
+def test_pairs_are_measured_only_where_training_held_them_out(shipped: Path, tmp_path: Path) -> None:
+    plan = tiny_plan(shipped, seeds=(1,))
+    measured, _ = measure(str(shipped / "base"), plan)
+    assert measured.pairs_held_out
+    assert "unseen_pairs" in measured.figures
+    unknown = shutil.copytree(shipped / "base", tmp_path / "base")
+    text = write_card(str(unknown), plan=plan).read_text(encoding="utf-8")
+    assert NOT_HELD_OUT in text
+
+
+def test_a_judge_without_identity_is_said_to_measure_none(shipped: Path, tmp_path: Path) -> None:
+    measured, _ = measure(str(shipped / "base"), tiny_plan(shipped, seeds=(1,)))
+    row = next(row for row in bar_rows(measured) if "identity" in row.what)
+    assert ("identity_auc" in measured.figures) == (row.met != "not measured")
+
+
+def test_guidance_scales_are_compared_on_captions_of_their_own(shipped: Path) -> None:
+    plan = tiny_plan(shipped, sweep_captions=2)
+    rows = sweep_cfg(str(shipped / "base"), [1, 4], plan)
+    assert [row.cfg_scale for row in rows] == [1, 4]
+    assert len(sweep_table(rows)) == 4
+    reported = {asked.prompt for seed in plan.seeds for asked in captions(plan, seed)}
+    assert reported.isdisjoint(asked.prompt for asked in sweep_captions(plan))
 
 
 def test_an_unfinished_build_does_not_ship(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The verbs of the embedded base: `imprint nano train`, `ship`, `report` and `render`.
+"""The verbs of the embedded base: `imprint nano train`, `ship`, `report`, `benchmark` and `render`.
 
 Reads: recipes in `recipes/nano/`. Writes: stdout through `output`. Does not: any work of its own.
 """
@@ -10,9 +10,11 @@ from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from imprint.app.cli.flags import BaseFlag, JsonFlag, OutFlag, SeedFlag
+from imprint.app.cli.flags import BaseFlag, ConfigFlag, JsonFlag, OutFlag, SeedFlag, SetFlag
 from imprint.app.cli.job import job
+from imprint.app.cli.lists import ListCommand, numbers
 from imprint.app.cli.output import print_json, print_lines
+from imprint.config import load_config
 
 BUILD = Path("build-nano")
 nano = Typer(no_args_is_help=True, help="Make, measure and look at the embedded base.", rich_markup_mode=None)
@@ -50,10 +52,16 @@ def ship(
     print_json(result) if json else print_lines(result)
 
 
-@nano.command()
+@nano.command(cls=ListCommand)
 def report(
     base: BaseFlag = "nano",
     out: OutFlag = None,
+    config: ConfigFlag = None,
+    sets: SetFlag = None,
+    sweep_cfg: Annotated[
+        list[str] | None,
+        Option("--sweep-cfg", metavar="SCALE ...", help="Compare guidance scales instead; writes no card."),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Measure the base.
@@ -61,9 +69,19 @@ def report(
     Model card, curves and a contact sheet, beside the weights unless --out says otherwise.
     """
     from imprint.jobs.nano import report as run
+    from imprint.jobs.nano.report import Plan
 
+    plan = load_config(Plan, config, sets or (), explain="imprint explain --recipe nano-report")
+    if scales := numbers(sweep_cfg, "--sweep-cfg"):
+        from imprint.jobs.nano.report import sweep_cfg as compare
+        from imprint.jobs.nano.report import sweep_table
+
+        with job():
+            rows = compare(base or "nano", scales, plan)
+        print_json(rows) if json else print_lines(*sweep_table(rows))
+        return
     with job():
-        result = run(base, out)
+        result = run(base, out, plan)
     print_json(result) if json else print_lines(result)
 
 

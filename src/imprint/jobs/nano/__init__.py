@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imprint.jobs.nano.report import Plan
 
 STAGES = ("autoencoder", "judge", "diffusion")
 
@@ -33,11 +37,11 @@ def ship(build: Path, folder: Path | None = None) -> Path:
     return ship_build(build, folder)
 
 
-def report(base: str | None = None, out: Path | None = None) -> Path:
+def report(base: str | None = None, out: Path | None = None, plan: Plan | None = None) -> Path:
     """Measure a base and write its model card, curves and contact sheets. Returns: the card."""
     from imprint.jobs.nano.report import write_card
 
-    return write_card(base or "nano", out)
+    return write_card(base or "nano", out, plan)
 
 
 def render(out: Path, count: int, seed: int = 0) -> Path:
