@@ -12,7 +12,7 @@ from typer import Argument, Option, Typer
 
 from imprint.app.cli.flags import BaseFlag, ConfigFlag, JsonFlag, OutFlag, SeedFlag, SetFlag
 from imprint.app.cli.job import job
-from imprint.app.cli.lists import ListCommand, numbers
+from imprint.app.cli.lists import ListCommand, numbers, parts
 from imprint.app.cli.output import print_json, print_lines
 from imprint.config import load_config
 
@@ -83,6 +83,40 @@ def report(
     with job():
         result = run(base, out, plan)
     print_json(result) if json else print_lines(result)
+
+
+@nano.command(cls=ListCommand)
+def benchmark(
+    method: Annotated[
+        list[str] | None, Option("--method", metavar="NAME|FILE ...", help="Methods, or recipes of runs; else all.")
+    ] = None,
+    subjects: Annotated[
+        list[str] | None, Option("--subjects", metavar="NAME ...", help="Held-out subjects of the world; else all.")
+    ] = None,
+    seeds: Annotated[list[str] | None, Option("--seeds", metavar="N ...", help="A run each; else 1 2 3.")] = None,
+    base: BaseFlag = None,
+    out: OutFlag = None,
+    config: ConfigFlag = None,
+    sets: SetFlag = None,
+    page: Annotated[
+        Path | None, Option("--page", metavar="FILE", help="A page whose table between marks is written anew as well.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Measure methods on subjects whose truth is known.
+
+    Photos, runs, figures and tables in runs/benchmark/ unless --out says otherwise. Repeat the command to go on.
+    """
+    from imprint.jobs.benchmark import BenchmarkRecipe
+    from imprint.jobs.benchmark import benchmark as run
+
+    lists = {"methods": method, "subjects": subjects, "seeds": seeds}
+    given = {name: parts(values) for name, values in lists.items() if values}
+    explain = "imprint explain --recipe nano-benchmark"
+    recipe = load_config(BenchmarkRecipe, config, sets or (), {**given, "base": base, "out": out}, explain=explain)
+    with job():
+        result = run(recipe, page)
+    print_json(result) if json else print_lines(*result.table, "", f"page     {result.page}", f"figures  {result.json}")
 
 
 @nano.command()

@@ -15,6 +15,7 @@ RECIPES: Registry[str] = Registry("recipe")
 RECIPES.add("personalize", "imprint.jobs.recipe:PersonalizeRecipe")
 RECIPES.add("generate", "imprint.jobs.recipe:GenerateRecipe")
 RECIPES.add("nano-report", "imprint.jobs.nano.report:Plan")
+RECIPES.add("nano-benchmark", "imprint.jobs.benchmark:BenchmarkRecipe")
 
 
 def recipe_model(verb: str) -> type[Config]:
