@@ -15,6 +15,7 @@ from imprint.config import load_config
 from imprint.errors import ConfigError, InputError, OutputError
 from imprint.jobs.benchmark import BenchmarkRecipe, Cell, CellFigures, Exam, Pictures, benchmark, protocol
 from imprint.jobs.benchmark import running as job
+from imprint.jobs.benchmark.cells import cell_key, keep_figures, kept_figures
 from imprint.jobs.benchmark.recipe import run_recipe
 from imprint.jobs.benchmark.summary import BEGIN, END, rewrite, summarise, table
 from imprint.nano.world.render import render
@@ -44,6 +45,7 @@ def quick_truth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fit(*args: object, **options: object) -> object:
         return ground_truth.fit_truth(*args, **{**options, "count": 8})  # type: ignore[arg-type]
 
+    monkeypatch.setattr(ground_truth, "CHECK_COUNT", 2)
     monkeypatch.setattr("imprint.jobs.benchmark.exam.fit_truth", fit)
     monkeypatch.setattr("imprint.jobs.examination.fit_truth", fit)
     monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
@@ -163,10 +165,26 @@ def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest
 
 
 def test_cells_measured_otherwise_are_not_mixed_in(tmp_path: Path) -> None:
-    recipe = tiny(tmp_path / "out", seeds=(1,))
-    benchmark(recipe)
+    path = tmp_path / "cell.json"
+    keep_figures(path, "one key", cell("a", 1, 0.5))
+    assert kept_figures(path, "one key") == cell("a", 1, 0.5).figures
     with pytest.raises(OutputError, match="another base, recipe, judge or protocol"):
-        benchmark(recipe.model_copy(update={"steps": 2}))
+        kept_figures(path, "another key")
+
+
+def test_whatever_decides_the_figures_is_in_their_key(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path)
+    run = run_recipe(recipe, "lora", SUBJECT, 1, tmp_path)
+    other = run_recipe(recipe.model_copy(update={"settings": ("loop.steps=3",)}), "lora", SUBJECT, 1, tmp_path)
+    keys = [
+        cell_key(recipe, "base", ["photo"], run), cell_key(recipe, "base", ["photo"], other),
+        cell_key(recipe, "base", ["photo"], None), cell_key(recipe, "other", ["photo"], run),
+        cell_key(recipe, "base", ["other"], run),
+        cell_key(recipe.model_copy(update={"cfg_scale": 5.0}), "base", ["photo"], run),
+    ]  # fmt: skip
+    assert len(set(keys)) == len(keys)
+    moved = recipe.model_copy(update={"out": tmp_path / "elsewhere", "batch": 3})
+    assert cell_key(moved, "base", ["photo"], run_recipe(moved, "lora", SUBJECT, 1, tmp_path)) == keys[0]
 
 
 def test_a_file_is_a_method_of_its_own(tmp_path: Path) -> None:
@@ -176,6 +194,14 @@ def test_a_file_is_a_method_of_its_own(tmp_path: Path) -> None:
     wanted = run_recipe(recipe, str(file), SUBJECT, 4, tmp_path / "photos")
     assert (wanted.method.model_dump()["rank"], wanted.seed, wanted.name, wanted.truth) == (3, 4, "zkz", SUBJECT)
     assert wanted.out == (tmp_path / "out" / "tiny" / SUBJECT / "seed-4").absolute()
+
+
+def test_settings_reach_every_run(tmp_path: Path) -> None:
+    wanted = run_recipe(tiny(tmp_path), "lora", SUBJECT, 1, tmp_path)
+    assert (wanted.loop.steps, wanted.loop.keep_resumable, wanted.class_images.count) == (2, 1, 2)
+    assert wanted.method.model_dump()["rank"] == 2
+    full = run_recipe(tiny(tmp_path, settings=()), "finetune", SUBJECT, 1, tmp_path)
+    assert (full.method.kind, full.loop.steps) == ("finetune", 240)
 
 
 def test_a_wrong_method_is_found_before_anything_is_made(tmp_path: Path) -> None:

@@ -100,8 +100,9 @@ def contexts(subject: str, name: str, photos: int) -> tuple[Context, ...]:
         photos: how many training pictures there are; what is worn in them is not new.
     """
     scenes, styles = new_scenes(subject), [style for style in STYLES if style != PHOTO_STYLE]
-    places = [(scene, PHOTO_STYLE, {}) for scene in scenes[:MOST_SCENES]]
-    styled = [(scene, style, {}) for scene, style in zip(cycle(scenes), styles[:MOST_STYLES], strict=False)]
+    nothing: dict[str, str] = {}
+    places = [(scene, PHOTO_STYLE, nothing) for scene in scenes[:MOST_SCENES]]
+    styled = [(scene, style, nothing) for scene, style in zip(cycle(scenes), styles[:MOST_STYLES], strict=False)]
     worn = islice(_worn(subject, photos), MOST_WORN)
     dressed = [(scene, PHOTO_STYLE, extra) for scene, extra in zip(cycle(scenes), worn, strict=False)]
     asked = [_context(subject, name, n, *one) for n, one in enumerate([*places, *styled, *dressed])]

@@ -23,11 +23,10 @@ MOST_SEED = 9_999
 
 #: The run of a method that is named and not given as a file: the same steps and class images for all of them, and the
 #: learning rates that suit the method and the base.
-RUN: dict[str, Any] = {
-    "class_images": {"count": 24},
-    "samples": {"per_prompt": 4, "steps": 12},
-    "loop": {"steps": 240, "checkpoint_every": 60, "keep_resumable": 1},
-}
+RUN = (
+    "class_images.count=24", "samples.per_prompt=4", "samples.steps=12", "loop.steps=240", "loop.checkpoint_every=60",
+    "loop.keep_resumable=1",
+)  # fmt: skip
 
 
 def _known(name: str) -> str:
@@ -89,7 +88,7 @@ def run_recipe(recipe: BenchmarkRecipe, method: str, subject: str, seed: int, ph
         "base": base, "judge": recipe.judge, "seed": seed, "out": cell_folder(recipe, method, subject, seed).absolute(),
     }  # fmt: skip
     if method in METHODS:
-        return load_config(PersonalizeRecipe, None, recipe.settings, {**RUN, "method": {"kind": method}, **given})
+        return load_config(PersonalizeRecipe, None, (f"method.kind={method}", *RUN, *recipe.settings), given)
     if not Path(method).is_file():
         raise ConfigError(
             "there is no method and no file of that name", where="methods", got=method,
