@@ -10,10 +10,10 @@ TORCH  := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' constraints.txt)
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types pytest test-slow test-gpu test-kill nano nano-report docs bench clean
+.PHONY: help install demo test lint types pytest test-slow test-gpu test-kill nano nano-report nano-benchmark docs bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: $(STAMP)  ## the package and its pinned dependencies in .venv
 
@@ -53,8 +53,11 @@ test-kill: $(STAMP)  ## kill -9 at 200 random instants, resume, compare hashes
 nano: $(STAMP)  ## train the embedded base again from nothing (hours; interrupt and repeat to resume)
 	@$(BIN)/imprint nano train && $(BIN)/imprint nano ship
 
-nano-report: $(STAMP)  ## measure the embedded base again: model card, curves, contact sheet
+nano-report: $(STAMP)  ## measure the embedded base again over 3 seeds: model card, bars, curves, contact sheets
 	@$(BIN)/imprint nano report
+
+nano-benchmark: $(STAMP)  ## every method on the twelve held-out subjects, 3 seeds (hours; interrupt and repeat to resume)
+	@$(BIN)/imprint nano benchmark --page docs/personalisation-benchmark.md
 
 docs: $(STAMP)  ## write the reference pages of recipes again from the models
 	@PYTHONPATH=tests $(BIN)/python -m surface.recipe_pages

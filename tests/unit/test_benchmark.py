@@ -113,6 +113,7 @@ def test_real_pictures_pass_and_noise_fails() -> None:
     assert real.subject_accuracy == 1.0
     assert real.class_drift == 1.0 - (real.class_accuracy or 0)
     assert (real.identity, fake.class_drift) == (None, None)
+    assert real.readable == ("species",)
     assert 0.5 < real.diversity < 2
 
 
@@ -137,6 +138,14 @@ def test_what_is_asked_differs_by_seed_and_without_the_name() -> None:
 # The whole
 
 
+@pytest.fixture
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little to render and to draw, so that a whole benchmark takes seconds."""
+    for name, number in (("REAL_PICTURES", 3), ("MOST_SCENES", 1), ("MOST_STYLES", 1)):
+        monkeypatch.setattr(protocol, name, number)
+
+
+@pytest.mark.usefixtures("few_pictures")
 def test_a_benchmark_measures_every_cell_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny(tmp_path / "out")
     first = benchmark(recipe)
@@ -154,6 +163,7 @@ def test_a_benchmark_measures_every_cell_once(tmp_path: Path, monkeypatch: pytes
     assert "| lora |" in first.page.read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("few_pictures")
 def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny(tmp_path / "out", seeds=(1,))
     with monkeypatch.context() as patch:

@@ -77,7 +77,9 @@ def kept_figures(path: Path, key: str) -> CellFigures | None:
             "this cell was measured with another base, recipe, judge or protocol", where=path,
             hint="name another folder with --out, or remove what is there",
         )  # fmt: skip
-    return CellFigures(**kept["figures"])
+    figures: dict[str, Any] = kept["figures"]
+    figures["readable"] = tuple(figures["readable"])
+    return CellFigures(**figures)
 
 
 def keep_figures(path: Path, key: str, cell: Cell) -> None:

@@ -71,6 +71,7 @@ class CellFigures:
         memorisation: nearness to the training pictures, 0..1.
         copied: share of pictures that are copies of one.
         diversity: variety against that of real pictures; 1 is as varied.
+        readable: the subject's own attributes that the judge reads on real pictures: those that the first two are of.
         seconds: of training.
     """
 
@@ -88,6 +89,7 @@ class CellFigures:
     memorisation: float
     copied: float
     diversity: float
+    readable: tuple[str, ...] = ()
     seconds: float | None = None
 
 
@@ -179,6 +181,7 @@ class Exam:
             **self._likeness(pictures), **self._obedience(pictures.contexts), class_accuracy=kept, class_drift=drift,
             memorisation=copies.score, copied=copies.copied / len(pictures.subject),
             diversity=mean_distance(features) / max(mean_distance(self.real_ND), 1e-6),
+            readable=tuple(self.probe.attributes),
         )  # fmt: skip
 
     def _likeness(self, pictures: Pictures) -> dict[str, float | None]:

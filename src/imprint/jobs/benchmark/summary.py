@@ -109,7 +109,7 @@ def _cell(summary: Summary | None, digits: int, of_one: bool = False) -> str:
 
 def result_json(recipe: BenchmarkRecipe, cells: Sequence[Cell], setting: Mapping[str, Any]) -> dict[str, Any]:
     """Everything as JSON values: setting, summaries, cells."""
-    figures = tuple(asdict(cells[0].figures)) if cells else ()
+    figures = [name for name in asdict(cells[0].figures) if name != "readable"] if cells else []
     summaries = {
         method: {figure: asdict(found) if (found := summarise(own, figure)) else None for figure in figures}
         for method, own in by_method(cells).items()
@@ -140,11 +140,19 @@ def block(recipe: BenchmarkRecipe, cells: Sequence[Cell], setting: Mapping[str, 
 def page(recipe: BenchmarkRecipe, cells: Sequence[Cell], setting: Mapping[str, Any]) -> str:
     """The whole page: the main table, each method by subjects, and contact sheets of the first seed."""
     parts = ["# Benchmark of personalisation", block(recipe, cells, setting)]
+    parts += ["## What the judge reads", _readable(cells)]
     for method, own in by_method(cells).items():
         parts += [f"## {method}", "Mean over seeds ± deviation.", "\n".join(subject_table(own))]
         sheets = [cell for cell in own if cell.run is not None and cell.seed == recipe.seeds[0]]
         parts += [_sheet(recipe, cell) for cell in sheets]
     return "\n\n".join(parts) + "\n"
+
+
+def _readable(cells: Sequence[Cell]) -> str:
+    """The attributes behind "subject attributes": few where a mark keeps the judge from reading the rest."""
+    named = {cell.subject: cell.figures.readable for cell in cells}
+    about = "The subjects' own attributes that the judge reads on real pictures of them; the others say nothing."
+    return "\n".join([about, "", *(f"- {name}: {', '.join(read) or 'none'}" for name, read in named.items())])
 
 
 def _sheet(recipe: BenchmarkRecipe, cell: Cell) -> str:
