@@ -11,7 +11,7 @@ import torch
 
 from imprint.families import Family, open_family
 from imprint.generation.text_to_image import TextToImage, text_to_image
-from imprint.jobs.nano.judge import attribute_accuracy
+from imprint.jobs.nano.judge_measures import accuracy, ask
 from imprint.jobs.nano.rendered import HELD_OUT_SEED, to_model_range
 from imprint.jobs.nano.report import CAPTION_SEED, full_caption
 from imprint.nano import WEIGHTS, base_folder, judge_folder
@@ -53,8 +53,8 @@ def test_autoencoder_reconstructs_as_the_card_says(base: Family, card: dict[str,
 def test_judge_names_attributes_as_the_card_says(judge: Judge, card: dict[str, Any]) -> None:
     specs = [sample_spec(HELD_OUT_SEED + n) for n in range(RENDERS)]
     seen = (to_model_range(np.stack([render(spec) for spec in specs])) + 1) / 2
-    accuracy = attribute_accuracy(judge, seen.split(30), specs)
-    assert np.mean(list(accuracy.values())) == pytest.approx(card["means"]["renders"], abs=0.05)
+    found = accuracy(ask(judge, seen.split(30), specs))
+    assert np.mean(list(found.values())) == pytest.approx(card["means"]["renders"], abs=0.05)
 
 
 def test_base_obeys_captions_as_the_card_says(base: Family, judge: Judge, card: dict[str, Any]) -> None:
@@ -65,9 +65,9 @@ def test_base_obeys_captions_as_the_card_says(base: Family, judge: Judge, card: 
         for n, spec in enumerate(specs)
     ]
     pictures = np.stack([p.pixels_HWC for p in text_to_image(base, requests, batch=8)])
-    accuracy = attribute_accuracy(judge, [(to_model_range(pictures) + 1) / 2], specs)
+    found = accuracy(ask(judge, [(to_model_range(pictures) + 1) / 2], specs))
     # 24 of the card's 500 captions, attributes weighted by themselves: within 0.12 of the card.
-    assert np.mean(list(accuracy.values())) == pytest.approx(card["means"]["drawn"], abs=0.12)
+    assert np.mean(list(found.values())) == pytest.approx(card["means"]["drawn"], abs=0.12)
 
 
 def test_stock_diffusers_opens_the_base() -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 import make
 from imprint.artifacts.files import load_tensors, save_tensors
 from imprint.errors import ModelError
-from imprint.evaluation.judges import identity_vectors
 from imprint.nano.identity import IdentityShape
 from imprint.nano.judge import SHAPE, TEMPERATURES, WEIGHTS, Judge, JudgeShape
 
@@ -51,14 +49,6 @@ def test_identities_are_unit_vectors_and_come_back(tmp_path: Path) -> None:
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
     assert vectors.shape == (3, 12)
     assert torch.equal(Judge.open(tmp_path).identity(PIXELS), vectors)
-
-
-def test_evaluation_reads_identities() -> None:
-    pictures = [np.full((64, 80, 3), level, dtype=np.uint8) for level in (20, 200)]
-    vectors = identity_vectors(small_judge(), pictures)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0)
-    with pytest.raises(ModelError, match="no individuals apart"):
-        identity_vectors(make.GridJudge(), pictures)
 
 
 def test_a_judge_from_before_opens_and_says_what_it_lacks(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from imprint.jobs.nano.diffusion import DiffusionRecipe, train_diffusion
 from imprint.jobs.nano.drawn import Drawn
 from imprint.jobs.nano.individuals import FAMILIES_A_CHUNK, Families, RenderedIndividuals
 from imprint.jobs.nano.judge import Individuals, IndividualSource, JudgeRecipe, train_judge
-from imprint.jobs.nano.judge_measures import labels, roc_auc, subjects_lineup, verification
+from imprint.jobs.nano.judge_measures import labels, subjects_lineup, verification
 from imprint.jobs.nano.stages import World
 from imprint.nano.identity import IdentityShape
 from imprint.nano.judge import Judge, JudgeShape
@@ -124,7 +124,6 @@ def test_a_perfect_judge_of_identity_has_an_area_of_one() -> None:
     lineup = subjects_lineup(["kiln"], 2)
     vectors = np.eye(int(lineup.who_N.max()) + 1)[lineup.who_N]
     assert verification(vectors, lineup) == {"auc": 1.0, "auc_doubles": 1.0, "auc_strangers": 1.0}
-    assert roc_auc(np.array([0.5]), np.array([0.5, 0.0])) == pytest.approx(0.75)
 
 
 def test_subjects_are_asked_about_and_their_doubles_are_not() -> None:

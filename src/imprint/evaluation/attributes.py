@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from imprint.evaluation.judges import AttributeReading
 from imprint.nano.world.vocabulary import ATTRIBUTES, COLOUR_ATTRIBUTES
+from imprint.training.calibration import calibration_gap
 
 Asked = Sequence[Mapping[str, str]]  # for each picture, attribute to value
-BINS = 15  # Guo et al., arXiv:1706.04599
 
 
 def right_answers(reading: AttributeReading, asked: Asked) -> dict[str, NDArray[np.bool_]]:
@@ -121,16 +122,10 @@ def colour_binding(reading: AttributeReading, asked: Asked) -> Binding | None:
 def calibration_error(reading: AttributeReading, asked: Asked) -> float | None:
     """Expected calibration error over all answers, 0..1: how far confidence is from the share of right answers.
 
-    Answers are put into `BINS` equal bins of confidence (the probability of the most probable value); the error is the
-    mean difference of confidence and accuracy, weighted by the answers in a bin.
-
-    Source: Guo et al., arXiv:1706.04599, equation 3.
+    Confidence is the probability of the most probable value; see `imprint.training.calibration`.
     """
     right = right_answers(reading, asked)
     if not right:
         return None
     sure = [reading.probabilities[name].max(axis=1)[_rows_asked(reading, asked, name)] for name in right]
-    confidence_N, right_N = np.concatenate(sure), np.concatenate(list(right.values())).astype(np.float64)
-    bin_N = np.minimum((confidence_N * BINS).astype(int), BINS - 1)
-    inside = [bin_N == number for number in np.unique(bin_N)]
-    return float(sum(abs(confidence_N[here].mean() - right_N[here].mean()) * here.mean() for here in inside))
+    return calibration_gap(torch.tensor(np.concatenate(sure)), torch.tensor(np.concatenate(list(right.values()))))

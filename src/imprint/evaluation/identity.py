@@ -7,27 +7,16 @@ Reads: a judge, pictures. Writes: unit vectors and numbers. Does not: stand in f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from imprint.errors import ModelError
-from imprint.evaluation.judges import Features, ImageJudge, Pixels, picture_batches
+from imprint.evaluation.judges import Features, IdentityJudge, ImageJudge, Pixels, picture_batches
 from imprint.evaluation.metrics import SAME_PHOTO, cosines
 
 NO_IDENTITY = "not measured: this judge has no identity embedding"
-
-
-@runtime_checkable
-class IdentityJudge(Protocol):
-    """A judge that also tells individuals apart, whatever their pose, place and light."""
-
-    def identity(self, pixels_BCHW: Tensor) -> Tensor:
-        """Unit vectors (B, D) of square pictures in 0..1."""
-        ...
 
 
 def identity_vectors(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features | None:

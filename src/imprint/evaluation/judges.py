@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imprint.errors import ModelError
 from imprint.registry import Registry
 
 Pixels: TypeAlias = NDArray[np.uint8]  # one picture, (H, W, 3)
@@ -135,21 +134,6 @@ def pooled_features(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features:
         return image_features(judge, pictures)
     with torch.no_grad():
         return _rows([judge.features(batch) for batch in picture_batches(pictures)])
-
-
-def identity_vectors(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features:
-    """Who is in each picture, as vectors whose cosine says how surely two pictures show the same individual.
-
-    Args:
-        judge: one that tells individuals apart.
-        pictures: at least one, of any sizes (the middle square is shown to the judge).
-    Returns: unit rows, shape (N, D).
-    Raises: ModelError: if this judge knows no identities, by its kind or by its training.
-    """
-    if not isinstance(judge, IdentityJudge):
-        raise ModelError("this judge tells no individuals apart", got=type(judge).__name__, allowed="e.g. nano's")
-    with torch.no_grad():
-        return _unit([judge.identity(batch) for batch in picture_batches(pictures)])
 
 
 def read_attributes(judge: ImageJudge, pictures: Sequence[Pixels]) -> AttributeReading:

@@ -62,7 +62,12 @@ def expected_calibration_error(probabilities_NV: Tensor, truth_N: Tensor, bins: 
     Source: Naeini et al., AAAI 2015; Guo et al., arXiv:1706.04599, equation 3.
     """
     confidence_N, said_N = probabilities_NV.double().max(1)
-    right_N = (said_N == truth_N).double()
+    return calibration_gap(confidence_N, said_N == truth_N, bins)
+
+
+def calibration_gap(confidence_N: Tensor, right_N: Tensor, bins: int = BINS) -> float:
+    """`expected_calibration_error` of answers given as confidence, 0..1, and whether they were right."""
+    confidence_N = confidence_N.double()
     bin_N = (confidence_N * bins).ceil().long().clamp(1, bins) - 1
-    gap_b = torch.zeros(bins, dtype=torch.float64).index_add(0, bin_N, confidence_N - right_N)
-    return float(gap_b.abs().sum() / len(truth_N))
+    gap_b = torch.zeros(bins, dtype=torch.float64).index_add(0, bin_N, confidence_N - right_N.double())
+    return float(gap_b.abs().sum() / len(confidence_N))

@@ -202,18 +202,6 @@ def roughened(pixels_BCHW: Tensor, seed: int, step: int) -> Tensor:
     return (pixels_BCHW * (0.85 + 0.3 * gain) + 0.06 * grain * noise).clamp(0, 1)
 
 
-@torch.no_grad()
-def attribute_accuracy(judge: Judge, pictures: Sequence[Tensor], specs: Sequence[Spec]) -> dict[str, float]:
-    """Share of right answers for every attribute where it can be seen.
-
-    Args:
-        judge: asked.
-        pictures: batches of pixels in 0..1.
-        specs: ground truth of all pictures, in order.
-    """
-    return accuracy(ask(judge, pictures, specs))
-
-
 def train_judge(recipe: JudgeRecipe, build: Path) -> Path:
     """Run the stage, or what is left of it. Returns: the folder `judge/`."""
     stage, size_px = build / "judge", recipe.world.size_px

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imprint.evaluation.identity import area_under_roc
 from imprint.jobs.nano.individuals import Families, doubles, placed, settings, stranger
 from imprint.jobs.nano.rendered import to_model_range
 from imprint.nano.judge import Judge
@@ -204,18 +205,11 @@ def verification(vectors_ND: NDArray[np.float64], lineup: Lineup) -> dict[str, f
     alike = (kind[:, None] == kind[None, :]) & ~same & ~relatives
     positive = similarity[asked & same]
     out = {
-        f"auc_{name}": roc_auc(positive, similarity[asked & pairs])
+        f"auc_{name}": area_under_roc(positive, similarity[asked & pairs])
         for name, pairs in (("doubles", relatives), ("strangers", alike))
         if bool((asked & pairs).any())
     }
     return {"auc": float(np.mean(list(out.values()))), **out}
-
-
-def roc_auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
-    """Chance that a random positive scores above a random negative, ties counted half (Mann-Whitney)."""
-    ordered = np.sort(negative)
-    below, up_to = np.searchsorted(ordered, positive, "left"), np.searchsorted(ordered, positive, "right")
-    return float((below + up_to).mean() / (2 * len(ordered)))
 
 
 def identity_report(
