@@ -126,7 +126,7 @@ class Trainer:
                     self._save()
                 raise Interrupted(
                     f"stopped by {stop.signal_name} after step {self.step} of {self.config.steps}",
-                    hint="a checkpoint was written; `imprint resume RUN` goes on from here",
+                    hint="a checkpoint was written; `imprint resume RUN` goes on, or `imprint nano train` again",
                 )
 
     def _take_step(self, batch: Any) -> StepDone:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imprint.jobs.nano.report import Plan
 
-STAGES = ("autoencoder", "judge", "diffusion")
+STAGES = ("autoencoder", "diffusion", "judge")  # the judge also learns from what the base draws
 
 
 def train(build: Path, stages: Sequence[str] = ()) -> Path:

@@ -22,7 +22,7 @@ from imprint.config import Config
 from imprint.diffusion.randomness import Purpose, integer, uniform
 from imprint.families import Family
 from imprint.families.sd1 import StableDiffusion1
-from imprint.jobs.nano.rendered import RenderedWorld, note_held_out_pairs, render_world
+from imprint.jobs.nano.rendered import RenderedWorld, note_held_out_pairs, render_world, world_key
 from imprint.jobs.nano.stages import World, run_stage, seeded
 from imprint.jobs.nano.tokenizer import open_tokenizer
 from imprint.jobs.progress import announce
@@ -133,7 +133,7 @@ def train_diffusion(recipe: DiffusionRecipe, build: Path) -> Path:
     world = render_world(build / "world", recipe.world.pictures, 0, recipe.world.size_px, announce("render"))
     family = create_family(recipe, build)
     vae_hash = folder_hash(build / "autoencoder" / "vae")
-    mean, std = encode_world(family, world, stage / f"latents-{vae_hash[:12]}", recipe.loop.precision)
+    mean, std = encode_world(family, world, stage / f"latents-{vae_hash[:12]}-{world_key()}", recipe.loop.precision)
     method = build_method(Finetune(layers="all", text_encoder=True, token_table=True))
     handle = method.inject(family, recipe.seed)
     trainable = Denoising(family, [handle], Plain(), recipe.noise, recipe.learning_rates, recipe.seed)

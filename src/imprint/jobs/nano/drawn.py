@@ -34,7 +34,7 @@ from imprint.generation.samplers import SAMPLERS
 from imprint.jobs.nano.autoencoder import posterior_mean
 from imprint.jobs.nano.chunks import Pictures, kept, to_bytes
 from imprint.jobs.nano.individuals import Families, RenderedIndividuals, chunk_families
-from imprint.jobs.nano.rendered import CHUNK, RenderedWorld, to_model_range
+from imprint.jobs.nano.rendered import CHUNK, RenderedWorld, to_model_range, world_key
 from imprint.jobs.progress import announce
 from imprint.nano.world.captions import caption
 from imprint.nano.world.spec import Spec
@@ -173,14 +173,14 @@ class DrawnWorld:
 def draw_world(base: Base, world: RenderedWorld, plan: Drawn, folder: Path) -> DrawnWorld:
     """The first `plan.reconstructed` and `plan.redrawn` pictures of a world through the base, or what is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{base.vae_hash[:12]}-{world.size_px}px-{world.first:09d}"
+    name = f"{base.vae_hash[:12]}-{world_key()}-{world.size_px}px-{world.first:09d}"
 
     def reconstruct(first: int, pixels_BCHW: Tensor, specs: Sequence[Spec]) -> Tensor:
         return base.reconstruct(pixels_BCHW)
 
     ways = {"reconstructions": _chunks(folder / f"reconstructed-{name}", world, plan.reconstructed, reconstruct)}
     if base.family is not None:
-        family, how = base.family, sha256_json([base.model_hash, plan.model_dump(mode="json", exclude={
+        family, how = base.family, sha256_json([base.model_hash, world_key(), plan.model_dump(mode="json", exclude={
             "share", "reconstructed", "redrawn",
         })])
 
@@ -221,7 +221,7 @@ def reconstruct_individuals(
     seen = Families(families.first, families.count, families.members, pictures)
     tell, out = announce("individuals through the autoencoder"), list[Pictures]()
     for part, clean in zip(chunk_families(seen), individuals.chunks, strict=True):
-        stem = f"{base.vae_hash[:12]}-{clean.shape[-2]}px-{part.count}x{part.members}x{families.pictures}"
+        stem = f"{base.vae_hash[:12]}-{world_key()}-{clean.shape[-2]}px-{part.count}x{part.members}x{families.pictures}"
 
         def chunk(clean: Pictures = clean) -> Pictures:
             rows = clean[:, :, :pictures].reshape(-1, *clean.shape[3:])

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imprint.jobs.nano.chunks import Pictures, kept
+from imprint.jobs.nano.rendered import world_key
 from imprint.nano.world.captions import class_noun
 from imprint.nano.world.random_marks import random_mark
 from imprint.nano.world.render import render
@@ -177,7 +178,7 @@ def chunk_families(families: Families) -> list[Families]:
 def chunk_path(folder: Path, part: Families, size_px: int) -> Path:
     """The file of a chunk."""
     shape = f"{part.count}x{part.members}x{part.pictures}"
-    return folder / f"individuals-{size_px}px-{shape}-{part.first:09d}.npy"
+    return folder / f"individuals-{size_px}px-{world_key()}-{shape}-{part.first:09d}.npy"
 
 
 def render_chunk(folder: str, part: Families, size_px: int) -> None:

@@ -3,11 +3,10 @@
 Reads: the rendered world, the tokenizer and, where the recipe says so, the base as far as the build has one. Writes:
 `judge/`, its measured accuracy, confidence and identity.
 
-The judge learns from what the build has of its base when the stage begins: the autoencoder, or the whole model. In the
-order of the stages it comes before the diffusion model, so that a build has a judge early; run again when there is
-more of the base, it puts the old judge aside (in `earlier-HASH/`) and begins anew, and with nothing new it goes on or
-is done. A judge that went on from its old weights would depend on when stages were run; this one is a function of the
-recipe and of the base.
+The judge learns from what the build has of its base when the stage begins: the whole model, or, run by itself before
+the diffusion stage, the autoencoder alone. Run again when there is more of the base, it puts the old judge aside (in
+`earlier-HASH/`) and begins anew, and with nothing new it goes on or is done. A judge that went on from its old weights
+would depend on when stages were run; this one is a function of the recipe and of the base.
 """
 
 from __future__ import annotations

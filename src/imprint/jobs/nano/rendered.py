@@ -6,10 +6,12 @@ Does not: show a pair of values that is held out of training (`imprint.nano.worl
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,8 @@ from imprint.nano.world.unseen import UNSEEN_PAIRS, sample_seen
 
 CHUNK = 500
 HELD_OUT_SEED = 10_000_000  # pictures from here on are never trained on
-PAIRS_KEY = sha256_json(UNSEEN_PAIRS)[:8]  # other pairs held out are other pictures
+KEY_PICTURES = 32
+PAIRS_KEY = sha256_json(UNSEEN_PAIRS)[:8]
 PAIRS_EVENT = "held_out_pairs"
 
 
@@ -74,9 +77,18 @@ def to_model_range(pixels_BHWC: NDArray[np.uint8]) -> Tensor:
     return torch.tensor(pixels_BHWC).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
+@cache
+def world_key() -> str:
+    """Hash of some pictures of the world: another drawing of it, or other pairs held out, are other chunks."""
+    shown = hashlib.sha256(PAIRS_KEY.encode())
+    for seed in range(KEY_PICTURES):
+        shown.update(render(sample_seen(seed), 64).tobytes())
+    return shown.hexdigest()[:8]
+
+
 def chunk_path(folder: Path, start: int, size_px: int) -> Path:
     """The file of the chunk that starts at picture `start`."""
-    return folder / f"world-{size_px}px-{PAIRS_KEY}-{start:09d}.npy"
+    return folder / f"world-{size_px}px-{world_key()}-{start:09d}.npy"
 
 
 def render_chunk(folder: str, start: int, size_px: int) -> int:

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 RECIPES = Path("recipes/nano")
 _BY_NAME: dict[str, tuple[type[Config], Callable[[Any, Path], Path]]] = {
     "autoencoder": (AutoencoderRecipe, train_autoencoder),
-    "judge": (JudgeRecipe, train_judge),
     "diffusion": (DiffusionRecipe, train_diffusion),
+    "judge": (JudgeRecipe, train_judge),
 }
 
 
