@@ -67,6 +67,17 @@ def test_step_0_is_the_base(config: Finetune | Lora) -> None:
 
 
 @every_config
+def test_what_would_train_is_counted_and_the_base_left_alone(config: Finetune | Lora) -> None:
+    family, method = tiny_family(), build_method(config)
+    before = all_bits(family)
+    counted = method.trained_numbers(family)
+    after = all_bits(family)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert counted == sum(value.numel() for value in method.inject(family, SEED).parameters())
+
+
+@every_config
 def test_only_declared_parameters_get_gradients(config: Finetune | Lora) -> None:
     family = tiny_family()
     handle = trained(family, config)

@@ -65,5 +65,3 @@ def test_a_held_out_subject_is_learnt(
 
 def test_prior_preservation_holds_the_class(learnt: Callable[[Plain | PriorPreservation], Scorecard]) -> None:
     assert last(learnt(PriorPreservation())).prior_drift < last(learnt(Plain())).prior_drift
-
-

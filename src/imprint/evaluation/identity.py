@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from imprint.errors import ModelError
-from imprint.evaluation.judges import Features, IdentityJudge, ImageJudge, Pixels, picture_batches
+from imprint.evaluation.judges import Features, IdentityJudge, ImageJudge, Pixels, picture_batches, unit_rows
 from imprint.evaluation.metrics import SAME_PHOTO, cosines
 
 NO_IDENTITY = "not measured: this judge has no identity embedding"
@@ -28,11 +28,9 @@ def identity_vectors(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features 
         return None
     try:
         with torch.no_grad():
-            rows = [judge.identity(batch).double().cpu().numpy() for batch in picture_batches(pictures)]
+            return unit_rows([judge.identity(batch) for batch in picture_batches(pictures)])
     except ModelError:
         return None
-    vectors_ND = np.concatenate(rows)
-    return vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
 
 
 def identity_kept(drawn_ND: Features, real_MD: Features) -> float:

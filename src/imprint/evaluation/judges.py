@@ -119,13 +119,13 @@ def image_features(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features:
     Returns: unit rows, shape (N, D).
     """
     with torch.no_grad():
-        return _unit([judge.encode_image(batch) for batch in picture_batches(pictures)])
+        return unit_rows([judge.encode_image(batch) for batch in picture_batches(pictures)])
 
 
 def text_features(judge: ImageJudge, texts: Sequence[str]) -> Features:
     """What the judge reads in each text. Returns: unit rows, shape (N, D)."""
     with torch.no_grad():
-        return _unit([judge.encode_text(list(texts))])
+        return unit_rows([judge.encode_text(list(texts))])
 
 
 def pooled_features(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features:
@@ -171,6 +171,7 @@ def _rows(parts: Sequence[Tensor]) -> Features:
     return np.asarray(torch.cat(list(parts)).double().cpu().numpy(), dtype=np.float64)
 
 
-def _unit(parts: Sequence[Tensor]) -> Features:
+def unit_rows(parts: Sequence[Tensor]) -> Features:
+    """Batches of vectors (B, D) as unit rows (N, D)."""
     rows_ND = _rows(parts)  # made unit once more: in float32 a picture differs from itself by 1e-7
     return rows_ND / np.maximum(np.linalg.norm(rows_ND, axis=1, keepdims=True), 1e-12)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -37,7 +36,7 @@ from imprint.families import Family
 from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import PersonalizeRecipe
-from imprint.latents.pixels import as_levels, as_tensor
+from imprint.latents.pixels import as_pictures, as_tensor
 from imprint.training.events import CheckpointDone, Listener, StepDone
 from imprint.training.loop import autocast
 from imprint.training.stopping import StopRequest
@@ -136,8 +135,7 @@ def through_autoencoder(family: Family, pictures: Sequence[NDArray[np.uint8]]) -
         with autocast("bf16", family.device):
             moments = family.encode_image(as_tensor(pictures[start : start + 16]))
             decoded_BCHW = family.decode(moments.mean_Bchw)
-        levels_BCHW = as_levels(decoded_BCHW)
-        out.extend(levels_BCHW.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
+        out.extend(as_pictures(decoded_BCHW))
     return out
 
 

@@ -297,9 +297,7 @@ def _use_threads(count: int) -> None:
 
 def _need_bytes(recipe: PersonalizeRecipe, family: Family) -> int:
     """An upper bound on what the run writes: checkpoints with their optimisers, the result and its export."""
-    handle = build_method(recipe.method).inject(family, recipe.seed)
-    trained = sum(p.numel() for p in handle.parameters())
-    handle.eject()
+    trained = build_method(recipe.method).trained_numbers(family)
     checkpoints = -(-recipe.loop.steps // recipe.loop.checkpoint_every)
     kept = trained * 4 * (2 if recipe.loop.ema else 1)
     resumable = trained * 8 * (recipe.loop.keep_resumable + 1)

@@ -24,3 +24,8 @@ def as_tensor(pictures_HWC: Sequence[NDArray[np.uint8]]) -> Tensor:
 def as_levels(pixels_BCHW: Tensor) -> Tensor:
     """The same in 0..255, rounded and clamped as a picture file would be, float64."""
     return pixels_BCHW.to(torch.float64).add(1.0).mul(127.5).round().clamp(0, 255)
+
+
+def as_pictures(pixels_BCHW: Tensor) -> NDArray[np.uint8]:
+    """The same as a file holds it, uint8 (B, H, W, C)."""
+    return as_levels(pixels_BCHW).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

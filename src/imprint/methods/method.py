@@ -83,6 +83,10 @@ class Method(Protocol):
         """
         ...
 
+    def trained_numbers(self, family: Family) -> int:
+        """How many numbers it would train on a base, which stays as it is."""
+        ...
+
     def apply(self, family: Family, state: MethodState, strength: float) -> Handle:
         """Put something learnt on a base, to generate with.
 

@@ -66,36 +66,36 @@ def summarise(cells: Sequence[Cell], figure: str) -> Summary | None:
 
 def by_method(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     """The cells of each method, in order of their first."""
+    return _grouped(cells, "method")
+
+
+def _grouped(cells: Sequence[Cell], key: str) -> dict[str, list[Cell]]:
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        groups[cell.method].append(cell)
+        groups[getattr(cell, key)].append(cell)
     return dict(groups)
 
 
 def table(cells: Sequence[Cell]) -> list[str]:
     """Methods against figures in Markdown: mean ± over subjects (over seeds)."""
-    head = f"| method | {' | '.join(heading for _, heading, _ in COLUMNS)} |"
-    rows = [
-        f"| {method} | {' | '.join(_cell(summarise(own, figure), digits) for figure, _, digits in COLUMNS)} |"
-        for method, own in by_method(cells).items()
-    ]
-    return [head, "|---" * (len(COLUMNS) + 1) + "|", *rows]
+    return _table(cells, "method")
 
 
 def subject_table(cells: Sequence[Cell]) -> list[str]:
     """The subjects of one method against figures: mean over seeds ± deviation."""
-    subjects: dict[str, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        subjects[cell.subject].append(cell)
-    head = f"| subject | {' | '.join(heading for _, heading, _ in COLUMNS)} |"
+    return _table(cells, "subject", of_one=True)
+
+
+def _table(cells: Sequence[Cell], key: str, of_one: bool = False) -> list[str]:
+    head = f"| {key} | {' | '.join(heading for _, heading, _ in COLUMNS)} |"
     rows = [
-        f"| {name} | {' | '.join(_cell(summarise(own, figure), digits, True) for figure, _, digits in COLUMNS)} |"
-        for name, own in subjects.items()
+        f"| {name} | {' | '.join(_cell(summarise(own, figure), digits, of_one) for figure, _, digits in COLUMNS)} |"
+        for name, own in _grouped(cells, key).items()
     ]
     return [head, "|---" * (len(COLUMNS) + 1) + "|", *rows]
 
 
-def _cell(summary: Summary | None, digits: int, of_one: bool = False) -> str:
+def _cell(summary: Summary | None, digits: int, of_one: bool) -> str:
     if summary is None:
         return "–"
     text = f"{summary.mean:.{digits}f}"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from imprint.artifacts.files import write_bytes
 
@@ -25,9 +24,3 @@ def kept(path: Path, make: Callable[[], Pictures]) -> Pictures:
         np.save(buffer, make())
         write_bytes(path, buffer.getvalue())
     return np.load(path, mmap_mode="r")
-
-
-def to_bytes(pixels_BCHW: Tensor) -> Pictures:
-    """Pictures in -1..1 as uint8 (B, H, W, 3)."""
-    levels = ((pixels_BCHW.float() + 1) * 127.5).round().clamp(0, 255)
-    return levels.byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -32,10 +32,11 @@ from imprint.families import Family, open_family
 from imprint.generation.denoiser import guided_denoiser
 from imprint.generation.samplers import SAMPLERS
 from imprint.jobs.nano.autoencoder import posterior_mean
-from imprint.jobs.nano.chunks import Pictures, kept, to_bytes
+from imprint.jobs.nano.chunks import Pictures, kept
 from imprint.jobs.nano.individuals import Families, RenderedIndividuals, chunk_families
 from imprint.jobs.nano.rendered import CHUNK, RenderedWorld, to_model_range, world_key
 from imprint.jobs.progress import announce
+from imprint.latents.pixels import as_pictures
 from imprint.nano.world.captions import caption
 from imprint.nano.world.spec import Spec
 from imprint.training.loop import autocast
@@ -203,7 +204,7 @@ def _chunks(
         parts: list[Pictures] = []
         for first in range(start, start + CHUNK, BATCH):
             rows = range(first, first + BATCH)
-            parts.append(to_bytes(draw(first, world.batch(rows), [world.spec(row) for row in rows])))
+            parts.append(as_pictures(draw(first, world.batch(rows), [world.spec(row) for row in rows])))
             tell(first + BATCH, stop)
         return np.concatenate(parts)
 
@@ -226,7 +227,7 @@ def reconstruct_individuals(
         def chunk(clean: Pictures = clean) -> Pictures:
             rows = clean[:, :, :pictures].reshape(-1, *clean.shape[3:])
             batches = [to_model_range(rows[at : at + BATCH]) for at in range(0, len(rows), BATCH)]
-            parts = [to_bytes(base.reconstruct(pixels_BCHW)) for pixels_BCHW in batches]
+            parts = [as_pictures(base.reconstruct(pixels_BCHW)) for pixels_BCHW in batches]
             return np.concatenate(parts).reshape(*clean.shape[:2], pictures, *clean.shape[3:])
 
         path = folder / f"individuals-{stem}-first{pictures}-{part.first:09d}.npy"

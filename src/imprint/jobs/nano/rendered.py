@@ -7,7 +7,6 @@ Does not: show a pair of values that is held out of training (`imprint.nano.worl
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imprint.artifacts.event_log import EventLog
-from imprint.artifacts.files import sha256_json, write_bytes
+from imprint.artifacts.files import sha256_json
+from imprint.jobs.nano.chunks import kept
 from imprint.nano.world.render import render
 from imprint.nano.world.spec import Spec
 from imprint.nano.world.unseen import UNSEEN_PAIRS, sample_seen
@@ -93,12 +93,10 @@ def chunk_path(folder: Path, start: int, size_px: int) -> Path:
 
 def render_chunk(folder: str, start: int, size_px: int) -> int:
     """Draw one chunk unless it is there. Returns: its first picture."""
-    path = chunk_path(Path(folder), start, size_px)
-    if not path.exists():
-        pictures = np.stack([render(sample_seen(seed), size_px) for seed in range(start, start + CHUNK)])
-        buffer = io.BytesIO()
-        np.save(buffer, pictures)
-        write_bytes(path, buffer.getvalue())
+    kept(
+        chunk_path(Path(folder), start, size_px),
+        lambda: np.stack([render(sample_seen(seed), size_px) for seed in range(start, start + CHUNK)]),
+    )
     return start
 
 

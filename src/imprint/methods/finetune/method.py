@@ -27,6 +27,10 @@ class FinetuneMethod:
         """Let the selected weights train. They start as the base's own, so the seed decides nothing here."""
         return FinetuneHandle(self, family, trains=True)
 
+    def trained_numbers(self, family: Family) -> int:
+        """How many there are in the selected weights; none is copied for that."""
+        return sum(value.numel() for value in selected_parameters(family, self.config).values())
+
     def apply(self, family: Family, state: MethodState, strength: float) -> FinetuneHandle:
         """Put learnt weights in the base's place.
 

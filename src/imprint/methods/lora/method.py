@@ -31,6 +31,14 @@ class LoraMethod:
         handle.start_training(seed)
         return handle
 
+    def trained_numbers(self, family: Family) -> int:
+        """How many there are in the matrices, which are put on the base and taken off again."""
+        handle = self.inject(family, seed=0)
+        try:
+            return sum(value.numel() for value in handle.parameters())
+        finally:
+            handle.eject()
+
     def apply(self, family: Family, state: MethodState, strength: float) -> LoraHandle:
         """Put learnt matrices on a base.
 

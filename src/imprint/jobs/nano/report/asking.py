@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from imprint.jobs.nano.individuals import FREE
 from imprint.jobs.nano.rendered import HELD_OUT_SEED
 from imprint.jobs.nano.report.plan import BLOCK, Plan
 from imprint.nano.world.captions import caption, class_noun
@@ -22,7 +23,6 @@ FACE_SEED = HELD_OUT_SEED + 1_500_000
 SWEEP_SEED = HELD_OUT_SEED + 2_000_000
 PERSON_SEED = HELD_OUT_SEED + 2_500_000
 FACE_SAID = ("gender", "age", "hair_colour", "hair_length")  # the rest of a face is the base's to choose
-MOODS = ("expression",)  # what an individual changes from picture to picture
 PER_INDIVIDUAL = 4
 
 
@@ -123,7 +123,7 @@ def sightings(plan: Plan, seed: int) -> list[Sighting]:
 def _elsewhere(spec: Spec, number: int, n: int) -> Spec:
     """The same individual at another place."""
     around = sample_spec(number + (n + 1) * RESAMPLE, spec.kind)
-    mood = {name: around.attributes[name] for name in MOODS if name in spec.attributes}
+    mood = {name: around.attributes[name] for name in FREE if name in spec.attributes}
     return replace(
         spec, attributes={**spec.attributes, **mood}, scene=around.scene, pose=around.pose, style="photo",
     )  # fmt: skip

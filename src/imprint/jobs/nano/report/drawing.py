@@ -19,6 +19,7 @@ from imprint.jobs.nano.rendered import to_model_range
 from imprint.jobs.nano.report.asking import Asked
 from imprint.jobs.nano.report.plan import Plan
 from imprint.jobs.progress import announce
+from imprint.latents.pixels import as_pictures
 from imprint.nano.world.render import render
 from imprint.nano.world.spec import Spec
 from imprint.training.autoencoding import psnr_B
@@ -40,7 +41,7 @@ def reconstructed(family: Family, pictures_NHWC: NDArray[np.uint8], what: str) -
         pixels = to_model_range(pictures_NHWC[start : start + AT_ONCE])
         decoded = family.decode(family.encode_image(pixels).mean_Bchw)
         values.append(psnr_B(decoded, pixels))
-        out.append(((decoded + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy())
+        out.append(as_pictures(decoded))
         tell(start + len(pixels), len(pictures_NHWC))
     return float(torch.cat(values).mean()), np.concatenate(out)
 
