@@ -7,6 +7,9 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 PINNED := -c constraints.txt
 TORCH  := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' constraints.txt)
+# One process and one thread a core: the models of the tests are too small to share out. A process that a native crash
+# ends is named with its test, and the others go on.
+CORES  := $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((cores > 8 ? 8 : cores)))
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
@@ -39,7 +42,7 @@ types: $(STAMP)
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 
 pytest: $(STAMP)
-	@$(PYTEST) -q -m "not slow and not gpu" --durations=10
+	@OMP_NUM_THREADS=1 $(PYTEST) -n $(CORES) --dist loadfile -q -m "not slow and not gpu" --durations=10
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@$(PYTEST) -q -m "slow and not gpu"

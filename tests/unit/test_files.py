@@ -84,6 +84,12 @@ def test_tensors_come_back_with_their_metadata(tmp_path: Path) -> None:
     assert tensor_metadata(path) == {"kind": "x"}
 
 
+def test_who_may_read_a_text_may_read_tensors(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("")
+    save_tensors(tmp_path / "tensors", {"a": torch.zeros(1)})
+    assert (tmp_path / "tensors").stat().st_mode == (tmp_path / "text").stat().st_mode
+
+
 def test_equal_tensors_give_equal_bytes_in_any_order(tmp_path: Path) -> None:
     one, two = torch.ones(3), torch.zeros(2)
     save_tensors(tmp_path / "a", {"one": one, "two": two})

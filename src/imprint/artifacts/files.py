@@ -132,6 +132,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     write = cast("Any", safetensors.torch).save_file  # its stubs leave the dictionary open
     try:
         write(ordered, partial, dict(metadata) if metadata else None)
+        partial.chmod(room.stat().st_mode & 0o666)  # as any new file's: the library's are for their owner alone
         with partial.open("r+b") as file:
             if metadata:
                 _order_header(file)
