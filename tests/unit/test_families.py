@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from imprint.artifacts.files import load_tensors, save_tensors
-from imprint.errors import ModelError, OutputError
+from imprint.errors import ConfigError, ModelError, OutputError
 from imprint.families import Family, open_family
 from imprint.families.sd1 import StableDiffusion1
 from imprint.families.sd1.networks import build_network
@@ -55,6 +55,57 @@ def test_tokens_are_padded_and_cut_to_77() -> None:
     assert tokens_BN.dtype == torch.int64
     assert tokens_BN[0].tolist() == [start] + [end] * 76
     assert tokens_BN[2, -1] == end
+
+
+def test_a_window_of_a_text_is_what_the_tokenizer_makes_of_it() -> None:
+    family = tiny_family()
+    texts = ["", "a dog", "a photo of a dog " * 4]
+    rows = family.text_window.rows([family.token_ids(text)[:75] for text in texts])
+    assert rows == family.tokenize(texts).tolist()
+
+
+def test_tokens_of_a_long_text_are_all_there() -> None:
+    family = tiny_family()
+    once = family.token_ids("dog ")
+    assert family.token_ids("dog " * 500) == once * 500
+
+
+def test_a_chunk_that_is_too_long_for_a_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 75 tokens, got 76"):
+        tiny_family().text_window.rows([[5] * 76])
+
+
+def test_an_inserted_vector_stands_for_its_token() -> None:
+    family = tiny_family()
+    tokens_BN = family.tokenize(["a dog"])
+    table = dict(family.text_encoder.named_parameters())["embeddings.token_embedding.weight"].detach()
+    other_BN = tokens_BN.clone()
+    other_BN[0, 2] = 7
+    same = family.encode_tokens(tokens_BN, inserted={(0, 2): table[7]}).text_BND
+    torch.testing.assert_close(same, family.encode_tokens(other_BN).text_BND, rtol=0, atol=0)
+    assert not torch.equal(same, family.encode_tokens(tokens_BN).text_BND)
+
+
+def test_a_vector_of_another_width_is_refused() -> None:
+    family = tiny_family()
+    with pytest.raises(ConfigError, match="does not fit this text encoder"):
+        family.encode_tokens(family.tokenize(["a dog"]), inserted={(0, 1): torch.zeros(5)})
+
+
+def test_an_unseen_token_changes_nothing_after_it() -> None:
+    family = tiny_family()
+    one, other = family.tokenize(["a dog"]), family.tokenize(["a dog"])
+    other[0, 2] = 7
+    seen_BN = torch.ones_like(one)
+    seen_BN[0, 2] = 0
+    a, b = (family.encode_tokens(tokens, seen_BN=seen_BN).text_BND[0, 3:] for tokens in (one, other))
+    torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("layer", [0, 3, -1])
+def test_a_layer_that_is_not_there_is_refused(layer: int) -> None:
+    with pytest.raises(ConfigError, match=r"clip_skip(.|\n)*allowed: 1..2"):
+        tiny_family().encode_tokens(tiny_family().tokenize(["a dog"]), clip_skip=layer)
 
 
 def test_pictures_go_to_latents_and_back() -> None:

@@ -30,6 +30,30 @@ class TextEncoding:
 
 
 @dataclass(frozen=True)
+class TextWindow:
+    """How one call of a text encoder is laid out: start, up to `content` tokens, end, padding."""
+
+    start: int
+    """Token before the content."""
+    end: int
+    """Token after the content."""
+    padding: int
+    """Token that fills the rest."""
+    content: int
+    """Tokens of text that fit: 75 of CLIP's 77."""
+
+    def rows(self, chunks: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Each chunk of at most `content` tokens with all that is around it, `content + 2` long.
+
+        Raises: ValueError: if a chunk is longer.
+        """
+        if any(len(chunk) > self.content for chunk in chunks):
+            raise ValueError(f"a chunk holds at most {self.content} tokens, got {max(map(len, chunks))}")
+        fill = [[self.padding] * (self.content - len(chunk)) for chunk in chunks]
+        return [[self.start, *chunk, self.end, *rest] for chunk, rest in zip(chunks, fill, strict=True)]
+
+
+@dataclass(frozen=True)
 class LatentMoments:
     """A picture's distribution in latent space, already in the family's latent scaling."""
 
@@ -111,8 +135,28 @@ class Family(Protocol):
         """Tokens of each text, padded or cut to the context length: int64 (B, N) on the CPU."""
         ...
 
-    def encode_tokens(self, tokens_BN: Tensor) -> TextEncoding:
-        """Encode tokens; gradients flow where the text encoder trains."""
+    @property
+    def text_window(self) -> TextWindow:
+        """How a call of the text encoder is laid out."""
+        ...
+
+    def token_ids(self, text: str) -> list[int]:
+        """Tokens of a text of any length, with nothing before, after or cut."""
+        ...
+
+    def encode_tokens(
+        self, tokens_BN: Tensor, clip_skip: int = 1, inserted: Mapping[tuple[int, int], Tensor] | None = None,
+        seen_BN: Tensor | None = None,
+    ) -> TextEncoding:
+        """Encode tokens; gradients flow where the text encoder trains.
+
+        Args:
+            tokens_BN: from `tokenize` or `text_window.rows`.
+            clip_skip: which layer is read, from the last (1) backwards; the final norm is applied to any.
+            inserted: vectors (D,) that stand in place of the token's own at (row, place), as embeddings do.
+            seen_BN: 0 where no token may attend to this one; left out, all are seen.
+        Raises: ConfigError: if the encoder has no such layer, or a vector another width.
+        """
         ...
 
     def encode_text(self, texts: Sequence[str]) -> TextEncoding:

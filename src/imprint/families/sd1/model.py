@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from imprint.errors import ModelError
 from imprint.families.detect import detect_family
 from imprint.families.diffusers_folder import DiffusersFolder, read_diffusers_folder
-from imprint.families.family import LatentMoments, Layers, Part, PredictionKind, TextEncoding
+from imprint.families.family import LatentMoments, Layers, Part, PredictionKind, TextEncoding, TextWindow
 from imprint.families.sd1.networks import load_network, load_tokenizer, native_name
 from imprint.families.sd1.saving import save_model
 from imprint.families.sd1.scheduler import alphas_cumprod, prediction_kind, scheduler_config
+from imprint.families.sd1.text import hidden_states, token_ids, window_of
 
 if TYPE_CHECKING:
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
@@ -155,9 +156,26 @@ class StableDiffusion1:
         )
         return encoded["input_ids"]
 
-    def encode_tokens(self, tokens_BN: Tensor) -> TextEncoding:
-        """The last hidden states after the final layer norm; gradients flow where the text encoder trains."""
-        return TextEncoding(self.text_encoder(input_ids=tokens_BN.to(self.device))[0])
+    @property
+    def text_window(self) -> TextWindow:
+        """Start, 75 tokens, end; filled up as the tokenizer's configuration says."""
+        return window_of(self.tokenizer, CONTEXT_TOKENS)
+
+    def token_ids(self, text: str) -> list[int]:
+        """Tokens of a text of any length, with nothing before, after or cut."""
+        return token_ids(self.tokenizer, text)
+
+    def encode_tokens(
+        self, tokens_BN: Tensor, clip_skip: int = 1, inserted: Mapping[tuple[int, int], Tensor] | None = None,
+        seen_BN: Tensor | None = None,
+    ) -> TextEncoding:
+        """Hidden states of a layer after the final layer norm; gradients flow where the text encoder trains.
+
+        Args and errors: as `Family.encode_tokens`.
+        """
+        seen_BN = None if seen_BN is None else seen_BN.to(self.device)
+        tokens_BN = tokens_BN.to(self.device)
+        return TextEncoding(hidden_states(self.text_encoder, tokens_BN, clip_skip, inserted or {}, seen_BN))
 
     def encode_text(self, texts: Sequence[str]) -> TextEncoding:
         """`tokenize`, then `encode_tokens`; records no gradient unless the text encoder trains."""
