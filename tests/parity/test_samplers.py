@@ -21,6 +21,7 @@ from torch import Tensor
 from imprint.diffusion.randomness import Purpose, normal
 from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
 from imprint.families import open_family
+from imprint.generation.conditioning import Conditioning, Guidance
 from imprint.generation.denoiser import guided_denoiser
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.text_to_image import TextToImage, text_to_image
@@ -110,7 +111,7 @@ def test_latents_equal_those_of_diffusers_on_a_network_with_guidance(
         return both[:1] + cfg * (both[1:] - both[:1])
 
     with torch.no_grad():
-        denoise = guided_denoiser(family, noise_schedule(), text, negative, cfg)
+        denoise = guided_denoiser(family, noise_schedule(), Conditioning.rows(text, negative), Guidance(cfg))
         difference = ours(name, schedule, denoise, steps) - theirs(scheduler(), predict, steps)
     print(f"{name} {steps} network: {float(difference.abs().max()):.1e}")
     assert float(difference.abs().max()) <= TOLERANCE

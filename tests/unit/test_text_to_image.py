@@ -20,6 +20,7 @@ from imprint.diffusion.schedule import NoiseSchedule
 from imprint.errors import ConfigError, NumericsError
 from imprint.families.family import Family
 from imprint.families.sd1 import StableDiffusion1
+from imprint.generation.conditioning import Conditioning, Guidance, Line, Progress, Stretch
 from imprint.generation.denoiser import guided_denoiser
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.text_to_image import PROMPT_LIMIT, GenerationStep, TextToImage, text_to_image
@@ -218,21 +219,78 @@ def test_the_right_prediction_denoises_exactly(kind: Any, cfg_scale: float) -> N
 
     family = cast("Family", SimpleNamespace(prediction=kind, predict=predict))
     sigma = float(schedule.sigma(timestep)[0])
-    text = torch.zeros(2, 77, 4)
-    denoised = guided_denoiser(family, schedule, text, text, cfg_scale)(latent + sigma * noise, sigma)
+    told = Conditioning.rows(torch.zeros(2, 77, 4), torch.zeros(2, 77, 4))
+    denoised = guided_denoiser(family, schedule, told, Guidance(cfg_scale))(latent + sigma * noise, sigma)
     torch.testing.assert_close(denoised, latent)
     torch.testing.assert_close(shown[0][:2], add_noise(latent, noise, timestep, schedule))
 
 
-def test_guidance_goes_from_the_negative_through_the_positive() -> None:
+def text(value: float, windows: int = 1) -> Tensor:
+    """An encoding that the network below answers with its value."""
+    return torch.full((1, 77 * windows, 4), value)
+
+
+def prediction(told: Conditioning, guidance: Guidance, progress: Progress | None = None) -> list[float]:
+    """What is predicted by a network that answers with the number in the text."""
+
     def predict(x: Tensor, timestep_B: Tensor, text: Tensor) -> Tensor:
         return text[:, :1, :1, None].expand_as(x)
 
     family = cast("Family", SimpleNamespace(prediction="epsilon", predict=predict))
     schedule = NoiseSchedule.from_alphas_cumprod(shared_family().alphas_cumprod_T)
-    positive, negative = torch.full((1, 77, 4), 3.0), torch.full((1, 77, 4), 1.0)
-    denoised = guided_denoiser(family, schedule, positive, negative, 5.0)(torch.zeros(1, 4, 2, 2), 2.0)
-    assert denoised.unique().tolist() == [-2.0 * (1 + 5 * (3 - 1))]
+    denoised = guided_denoiser(family, schedule, [told], guidance, progress)(torch.zeros(1, 4, 2, 2), 2.0)
+    return (denoised / -2.0).unique().tolist()
+
+
+def test_composed_texts_add_up_from_the_negative() -> None:
+    parts = ((1.0, Line.always(text(3.0))), (-0.5, Line.always(text(5.0, windows=2))))
+    told = Conditioning(parts, Line.always(text(1.0)))
+    assert prediction(told, Guidance(4.0)) == [1 + 4 * (3 - 1) - 2 * (5 - 1)]
+
+
+def test_a_single_text_of_another_weight_is_guided_by_it() -> None:
+    told = Conditioning(((2.5, Line.always(text(3.0))),), Line.always(text(1.0)))
+    assert prediction(told, Guidance(2.0)) == [1 + 5 * (3 - 1)]
+
+
+@pytest.mark.parametrize(("step", "wanted"), [(0, 3.0), (1, 3.0), (2, 11.0), (7, 11.0), (8, 3.0)])
+def test_outside_its_interval_there_is_no_guidance(step: int, wanted: float) -> None:
+    progress = Progress(10)
+    progress.step = step
+    guidance = Guidance(5.0, start=0.2, end=0.8)
+    assert prediction(Conditioning.of(text(3.0), text(1.0)), guidance, progress) == [wanted]
+
+
+def test_texts_change_with_the_steps() -> None:
+    line = Line((Stretch(2, text(3.0)), Stretch(3, text(5.0)), Stretch(9, text(7.0))))
+    told, progress, found = Conditioning(((1.0, line),), Line.always(text(0.0))), Progress(5), list[float]()
+    for step in range(5):
+        progress.step = step
+        found += prediction(told, Guidance(1.0), progress)
+    assert found == [3.0, 3.0, 5.0, 7.0, 7.0]
+
+
+def test_counted_by_calls_a_text_holds_one_call_longer() -> None:
+    line = Line((Stretch(2, text(3.0)), Stretch(9, text(7.0))))
+    told, progress = Conditioning(((1.0, line),), Line.always(text(0.0))), Progress(5, by_calls=True)
+    assert [prediction(told, Guidance(1.0), progress)[0] for _ in range(5)] == [3.0, 3.0, 3.0, 7.0, 7.0]
+
+
+def test_rescaled_guidance_has_the_spread_of_the_unguided_prediction() -> None:
+    schedule = NoiseSchedule.from_alphas_cumprod(shared_family().alphas_cumprod_T)
+    noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(4))
+
+    def predict(x: Tensor, timestep_B: Tensor, text: Tensor) -> Tensor:
+        return noise
+
+    family = cast("Family", SimpleNamespace(prediction="epsilon", predict=predict))
+    told = [Conditioning.of(text(1.0), text(0.0))]
+    denoise = guided_denoiser(family, schedule, told, Guidance(9.0, rescale=1.0))
+    assert float(denoise(torch.zeros(1, 4, 8, 8), 1.0).std()) == pytest.approx(float(noise[1].std()), rel=1e-4)
+
+
+def test_guidance_goes_from_the_negative_through_the_positive() -> None:
+    assert prediction(Conditioning.of(text(3.0), text(1.0)), Guidance(5.0)) == [1 + 5 * (3 - 1)]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from imprint.diffusion.randomness import Purpose, normal
 from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
 from imprint.errors import ConfigError, NumericsError, UnknownNameError
 from imprint.families.family import Family
+from imprint.generation.conditioning import Conditioning, Guidance
 from imprint.generation.denoiser import guided_denoiser
 from imprint.generation.samplers import SAMPLERS, SamplerStep
 
@@ -221,13 +222,8 @@ def _draw(
         each = [normal(request.seed, step, [0], purpose, size) for request in group]
         return torch.cat(each).to(family.device)
 
-    denoise = guided_denoiser(
-        family,
-        schedule,
-        torch.cat([encode(request.prompt) for request in group]),
-        torch.cat([encode(request.negative_prompt) for request in group]),
-        shape.cfg_scale,
-    )
+    told = [Conditioning.of(encode(request.prompt), encode(request.negative_prompt)) for request in group]
+    denoise = guided_denoiser(family, schedule, told, Guidance(shape.cfg_scale))
     # The network saw sqrt(abar) * latent + sqrt(1 - abar) * noise. At the first level that is nearly all noise, of
     # variance one; here everything is divided by sqrt(abar) = 1 / sqrt(1 + sigma^2), and multiplied by it at the end.
     first, last = float(sigmas[0]), float(sigmas[-1])

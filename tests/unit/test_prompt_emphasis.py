@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imprint.prompts.weighting import Emphasis, weighted
+from imprint.prompts.emphasis import Emphasis, weighted
 
 pytestmark = pytest.mark.unit
 
