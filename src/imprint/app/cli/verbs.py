@@ -16,6 +16,7 @@ from imprint.app.cli.flags import BaseFlag, ConfigFlag, JsonFlag, OutFlag, SeedF
 from imprint.app.cli.job import job
 from imprint.app.cli.nano import nano
 from imprint.app.cli.output import print_fields, print_json, print_lines, print_table
+from imprint.app.cli.prompt import prompt
 from imprint.config import describe, load_config
 from imprint.config import explain as explained
 
@@ -26,6 +27,7 @@ app = Typer(
     name="imprint", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
 )
 app.add_typer(nano, name="nano")
+app.add_typer(prompt, name="prompt")
 
 
 def _version(wanted: bool) -> None:
