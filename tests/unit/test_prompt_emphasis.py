@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imprint.prompts.emphasis import Emphasis, weighted
+from imprint.prompts.emphasis import EmphasisMode, weighted
 
 pytestmark = pytest.mark.unit
 
@@ -21,12 +21,12 @@ def never(_seen_BN: Tensor) -> NoReturn:
     raise AssertionError("nothing is hidden here")
 
 
-def of(way: Emphasis, weights: Tensor = WEIGHTS) -> Tensor:
+def of(way: EmphasisMode, weights: Tensor = WEIGHTS) -> Tensor:
     return weighted(STATES, weights, way, EMPTY, never)
 
 
-@pytest.mark.parametrize("way", get_args(Emphasis))
-def test_weights_of_one_change_nothing(way: Emphasis) -> None:
+@pytest.mark.parametrize("way", get_args(EmphasisMode))
+def test_weights_of_one_change_nothing(way: EmphasisMode) -> None:
     assert of(way, torch.ones(2, 5)) is STATES
 
 
@@ -35,6 +35,14 @@ def test_original_keeps_the_mean_of_all_and_the_proportions_of_the_weights() -> 
     assert float(out.mean()) == pytest.approx(float(STATES.mean()), abs=1e-6)
     gain = out / STATES
     torch.testing.assert_close(gain[0, 1] / gain[0, 0], torch.full((3,), 1.5))
+
+
+@pytest.mark.parametrize("way", ["original", "original_per_sample"])
+def test_a_mean_of_nearly_nothing_is_not_kept(way: EmphasisMode) -> None:
+    balanced = torch.cat([STATES, -STATES], dim=-1)
+    weights = torch.tensor([[1.0, 1.5, 1.0, 1.0, 1.0]] * 2)
+    out = weighted(balanced, weights, way, EMPTY, never)
+    torch.testing.assert_close(out, balanced * weights[..., None])
 
 
 def test_per_sample_no_window_depends_on_another() -> None:

@@ -14,18 +14,20 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-Emphasis: TypeAlias = Literal["original", "original_per_sample", "no_norm", "comfy", "compel", "ignore"]
+EmphasisMode: TypeAlias = Literal["original", "original_per_sample", "no_norm", "comfy", "compel", "ignore"]
 
+TELLING_MEAN = 0.01  # of the spread; CLIP's states have a mean of about a tenth of it
 MASKING_LIMIT = 1e4  # of compel's tangent: a word of weight 0 is then gone to within what float32 shows
 
 
 def weighted(
-    states_BND: Tensor, weights_BN: Tensor, way: Emphasis, empty_ND: Tensor, without: Callable[[Tensor], Tensor],
+    states_BND: Tensor, weights_BN: Tensor, way: EmphasisMode, empty_ND: Tensor, without: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Hidden states under the weights of their tokens. With all weights 1 they come back as they are.
 
     The ways:
         original: times the weight, then all scaled back to their mean before, one mean over everything given; A1111's.
+            Where a mean is nearly zero nothing is scaled back.
         original_per_sample: the same with a mean for each window, so that no window depends on another.
         no_norm: times the weight.
         comfy: away from the empty prompt or towards it, (z - z_empty) * w + z_empty; ComfyUI's.
@@ -52,7 +54,10 @@ def weighted(
     if way == "no_norm":
         return scaled_BND
     over = (0, 1, 2) if way == "original" else (1, 2)
-    return scaled_BND * (states_BND.mean(over, keepdim=True) / scaled_BND.mean(over, keepdim=True))
+    before, after = states_BND.mean(over, keepdim=True), scaled_BND.mean(over, keepdim=True)
+    # A mean near zero says nothing of the size of what it is the mean of: their quotient could be anything.
+    telling = torch.minimum(before.abs(), after.abs()) > TELLING_MEAN * states_BND.std(over, keepdim=True)
+    return scaled_BND * torch.where(telling, before / after, 1.0)
 
 
 def _lessened(states_BND: Tensor, weights_BN: Tensor, without: Callable[[Tensor], Tensor]) -> Tensor:
@@ -67,6 +72,6 @@ def _lessened(states_BND: Tensor, weights_BN: Tensor, without: Callable[[Tensor]
     return total_BND / parts_B11
 
 
-def needs_empty(way: Emphasis) -> bool:
+def needs_empty(way: EmphasisMode) -> bool:
     """Whether a way reads the empty prompt."""
     return way in ("comfy", "compel")

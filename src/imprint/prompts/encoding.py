@@ -16,14 +16,14 @@ from torch import Tensor
 
 from imprint.families.family import Family
 from imprint.prompts.chunking import Chunk
-from imprint.prompts.emphasis import Emphasis, needs_empty, weighted
+from imprint.prompts.emphasis import EmphasisMode, needs_empty, weighted
 
 
 @dataclass(frozen=True)
 class EncodeSettings:
     """How text becomes vectors, besides its words."""
 
-    emphasis: Emphasis = "original"
+    emphasis: EmphasisMode = "original"
     """What a word's weight does."""
     clip_skip: int = 1
     """Which layer of the text encoder is read, from the last backwards."""
