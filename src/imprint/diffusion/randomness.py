@@ -35,6 +35,7 @@ class Purpose(enum.IntEnum):
     LATENT = 11
     EVALUATION = 12
     DROPOUT = 13
+    BROWNIAN = 14
 
 
 def _words(seed: int, step: int, sample: int, purpose: Purpose, count: int) -> NDArray[np.uint64]:

@@ -30,7 +30,7 @@ from imprint.diffusion.schedule import NoiseSchedule, karras_sigmas
 from imprint.errors import ModelError
 from imprint.families import Family, open_family
 from imprint.generation.denoiser import guided_denoiser
-from imprint.generation.samplers import SAMPLERS
+from imprint.generation.samplers import NO_NOISE, SAMPLERS
 from imprint.jobs.nano.autoencoder import posterior_mean
 from imprint.jobs.nano.chunks import Pictures, kept
 from imprint.jobs.nano.individuals import Families, RenderedIndividuals, chunk_families
@@ -114,12 +114,8 @@ class Base:
                 family, NoiseSchedule.from_alphas_cumprod(family.alphas_cumprod_T), family.encode_text(texts).text_BND,
                 family.encode_text([""] * len(texts)).text_BND, plan.cfg_scale,
             )
-            x_Bchw = SAMPLERS.get("dpmpp_2m").sample(denoise, latent_Bchw + sigma * noise_Bchw, sigmas, _no_noise)
+            x_Bchw = SAMPLERS.get("dpmpp_2m").sample(denoise, latent_Bchw + sigma * noise_Bchw, sigmas, NO_NOISE)
             return family.decode(x_Bchw).float().clamp(-1, 1)
-
-
-def _no_noise(step: int) -> Tensor:
-    raise AssertionError(f"a deterministic sampler asked for noise at step {step}")
 
 
 def open_base(build: Path, precision: str) -> Base:
