@@ -124,10 +124,53 @@ def test_each_prompt_is_encoded_once_in_a_call() -> None:
         {"sampler": "ddim"},
         {"schedule": "uniform"},
         {"seed": 2},
+        {"noise_source": "cpu"},
+        {"noise_source": "nv"},
+        {"variation_seed": 2, "variation_strength": 0.3},
+        {"resize_from_width_px": 16, "resize_from_height_px": 16},
     ],
 )
 def test_every_option_arrives(changes: dict[str, Any]) -> None:
     assert alone(asked(**changes)) != alone(asked())
+
+
+@pytest.mark.parametrize(
+    ("sampler", "option"),
+    [
+        ("euler_a", {"ensd": 31337}),
+        ("euler_a", {"eta": 0.5}),
+        ("euler_a", {"s_noise": 1.5}),
+        ("euler", {"s_churn": 2.0}),
+        ("dpmpp_2m_sde", {"eta": 0.0}),
+    ],
+)
+def test_every_option_of_a_sampler_arrives(sampler: str, option: dict[str, Any]) -> None:
+    assert alone(asked(sampler=sampler, **option)) != alone(asked(sampler=sampler))
+
+
+def test_churn_arrives_with_its_levels() -> None:
+    everywhere, nowhere = asked(sampler="euler", s_churn=2.0), asked(sampler="euler", s_churn=2.0, s_tmin=100.0)
+    assert alone(nowhere) == alone(asked(sampler="euler")) != alone(everywhere)
+    assert alone(asked(sampler="euler", s_churn=2.0, s_tmax=0.001)) == alone(nowhere)
+
+
+def test_a_name_that_says_sampler_and_schedule_sets_both() -> None:
+    request = asked(sampler="DPM++ 2M SDE Karras")
+    assert (request.sampler, request.schedule) == ("dpmpp_2m_sde", "karras")
+    assert asked(sampler="Euler a", schedule="Automatic").schedule is None
+    assert asked(sampler="LMS Karras", schedule="karras").schedule == "karras"
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS.names() if SAMPLERS.get(name).adaptive])
+def test_a_sampler_that_looks_at_the_picture_draws_each_alone(sampler: str) -> None:
+    assert max(calls_of([asked(seed=seed, sampler=sampler) for seed in (1, 2)], batch=2)) == 2
+
+
+def test_levels_of_a_family_are_recorded_by_their_own_name() -> None:
+    family = tiny_family()
+    cast("Any", family).name = "sdxl"
+    record = drawn(asked(schedule="Align Your Steps"), family=family)[0].record
+    assert record.schedule == "align_your_steps_xl"
 
 
 def test_sizes_are_those_asked_for_or_native() -> None:
@@ -139,7 +182,9 @@ def test_sizes_are_those_asked_for_or_native() -> None:
 
 def test_a_record_is_enough_to_make_the_picture_again() -> None:
     adapter = AdapterRecord(name="zkz", kind="lora", strength=0.8)
-    picture = drawn(asked(sampler="Euler a", negative_prompt="blur", width_px=24), adapters=[adapter])[0]
+    changes = {"variation_seed": 4, "variation_strength": 0.2, "ensd": 9, "noise_source": "nv:2", "eta": 0.7}
+    request = asked(sampler="Euler a", negative_prompt="blur", width_px=24, **changes)
+    picture = drawn(request, adapters=[adapter])[0]
     fields = picture.record.model_dump()
     assert (fields["sampler"], fields["schedule"], fields["family"]) == ("euler_a", "uniform", "sd1")
     assert picture.record.adapters == (adapter,)
@@ -185,11 +230,12 @@ def test_a_listener_may_stop_and_leaves_the_networks_as_they_were() -> None:
     assert family.unet.training
 
 
-def test_nan_from_the_network_is_an_error_and_no_black_picture() -> None:
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "dpm_adaptive", "unipc"])
+def test_nan_from_the_network_is_an_error_and_no_black_picture(sampler: str) -> None:
     family = tiny_family()
     next(family.unet.parameters()).data.fill_(float("nan"))
     with pytest.raises(NumericsError, match="NaN"):
-        drawn(asked(), family=family)
+        drawn(asked(sampler=sampler), family=family)
 
 
 def test_a_base_in_bfloat16_draws_nearly_the_same() -> None:
@@ -308,6 +354,11 @@ def test_guidance_goes_from_the_negative_through_the_positive() -> None:
         ({"seed": 2**53}, "less than or equal to"),
         ({"sampler": "dpmp_2m"}, "did you mean `dpmpp_2m`"),
         ({"schedule": "karas"}, "(?i)did you mean `karras`"),
+        ({"sampler": "DPM++ 2M Karras", "schedule": "uniform"}, "says the schedule karras, but schedule = 'uniform'"),
+        ({"sampler": "euler", "eta": 0.5}, "the sampler euler has no such option"),
+        ({"sampler": "ddim", "eta": 1.5}, "less than or equal to 1"),
+        ({"noise_source": "gpu"}, "no such source of noise"),
+        ({"variation_strength": 0.5}, "needs variation_seed"),
         ({"prompt": "a\0b"}, r"character 2 is U\+0000"),
         ({"prompt": "a\x1b[31m"}, r"U\+001B"),
         ({"prompt": "\ud800"}, "unicode"),

@@ -94,6 +94,28 @@ class PictureRecord(_Recorded):
     """Of the base: "sd1"."""
     adapters: tuple[AdapterRecord, ...] = ()
     """In the order in which they were applied."""
+    noise_source: CleanText = "imprint"
+    """How the seed became noise: "imprint", "cpu", "nv", "nv:46"."""
+    variation_seed: int | None = None
+    """Of the noise that was mixed into the first."""
+    variation_strength: float = 0.0
+    """How much of it."""
+    ensd: int = 0
+    """Added to the seed for the sampler's noise."""
+    resize_from_width_px: int | None = Field(default=None, ge=1)
+    """The size at which the first noise was drawn, where it is not the picture's."""
+    resize_from_height_px: int | None = Field(default=None, ge=1)
+    """The height of that size."""
+    eta: float | None = None
+    """Share of fresh noise in a step; none is the sampler's own."""
+    s_noise: float | None = None
+    """Standard deviation of fresh noise; none is 1."""
+    s_churn: float | None = None
+    """Noise put back over all steps; none is 0."""
+    s_tmin: float | None = None
+    """Lowest level at which it was."""
+    s_tmax: float | None = None
+    """Highest level at which it was."""
     kind: Literal["text_to_image"] = "text_to_image"
     """What was done."""
     imprint: CleanText = ""

@@ -36,6 +36,7 @@ class Purpose(enum.IntEnum):
     EVALUATION = 12
     DROPOUT = 13
     WILDCARD = 14
+    BROWNIAN = 15
 
 
 def _words(seed: int, step: int, sample: int, purpose: Purpose, count: int) -> NDArray[np.uint64]:

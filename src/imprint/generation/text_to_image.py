@@ -24,17 +24,16 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from imprint.artifacts.picture import AdapterRecord, Picture, PictureRecord
-from imprint.config.base import Config
-from imprint.diffusion.randomness import Purpose, normal
 from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
-from imprint.errors import ConfigError, NumericsError, UnknownNameError
+from imprint.errors import ConfigError, NumericsError
 from imprint.families.family import Family
 from imprint.generation.conditioning import Conditioning, Guidance
 from imprint.generation.denoiser import guided_denoiser
 from imprint.generation.samplers import SAMPLERS, SamplerStep
+from imprint.generation.sampling import SAMPLER_OPTIONS, SamplerSettings
+from imprint.generation.seeds import SEED_LIMIT, BatchNoise, PictureNoise, SeedSettings, SizePx
 
 PROMPT_LIMIT = 10_000  # characters; the network reads 77 tokens, and the record must stay small
-SEED_LIMIT = 2**53 - 1  # the largest integer that every reader of JSON keeps exactly
 ENCODINGS_KEPT = 64  # prompts whose encoding is kept inside one call; 0.2 MB each at SD1's size
 
 
@@ -48,26 +47,10 @@ def _readable(text: str) -> str:
     return "".join(c for c in text if c in "\u200c\u200d" or unicodedata.category(c) != "Cf")
 
 
-def _sampler_name(name: str) -> str:
-    try:
-        return SAMPLERS.get(name).name
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-
-
-def _schedule_name(name: str | None) -> str | None:
-    try:
-        return None if name is None else SCHEDULES.get(name).name
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-
-
 Prompt = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_readable)]
-SamplerName = Annotated[str, AfterValidator(_sampler_name)]
-SizePx = Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
 
 
-class TextToImage(Config):
+class TextToImage(SamplerSettings, SeedSettings):
     """One picture to be made from a prompt."""
 
     prompt: Prompt
@@ -78,10 +61,6 @@ class TextToImage(Config):
     """Network calls. More is finer and slower; 20 to 30 is usual."""
     cfg_scale: float = Field(default=5.0, ge=0, le=100)
     """How strongly the prompt is followed. 1 is no guidance, 5 to 8 is usual, far above that colours burn."""
-    sampler: SamplerName = "dpmpp_2m"
-    """How noise becomes a picture: euler, euler_a, dpmpp_2m or ddim; A1111's and diffusers' names work too."""
-    schedule: Annotated[str | None, AfterValidator(_schedule_name)] = None
-    """Which noise levels are visited: karras, uniform, leading or ddim; left out, the sampler's own."""
     seed: int = Field(ge=0, le=SEED_LIMIT)
     """Decides all noise. The same seed and settings are the same picture."""
     width_px: SizePx | None = None
@@ -118,8 +97,14 @@ class _Shape:
     cfg_scale: float
     sampler: str
     schedule: str
+    options: tuple[tuple[str, float], ...]
     width_px: int
     height_px: int
+
+    @property
+    def own_steps(self) -> bool:
+        """Whether the sampler chooses steps by looking at the picture, which must then be alone."""
+        return SAMPLERS.get(self.sampler).adaptive
 
 
 def text_to_image(
@@ -155,8 +140,11 @@ def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
                 "this base cannot draw such a size",
                 where=f"requests[{number}].{name}", got=value, allowed=f"multiples of {family.latent_stride}",
             )
-    schedule = request.schedule or SAMPLERS.get(request.sampler).schedule
-    return _Shape(request.steps, request.cfg_scale, request.sampler, schedule, width, height)
+    schedule = SCHEDULES.get(request.schedule or SAMPLERS.get(request.sampler).schedule)
+    return _Shape(
+        request.steps, request.cfg_scale, request.sampler, schedule.variants.get(family.name, schedule.name),
+        tuple(request.options().items()), width, height,
+    )
 
 
 def _pictures(
@@ -167,7 +155,8 @@ def _pictures(
     first = 0
     while first < len(requests):
         shape, last = shapes[first], first + 1
-        while last < len(requests) and last - first < batch and shapes[last] == shape:
+        room = 1 if shape.own_steps else batch
+        while last < len(requests) and last - first < room and shapes[last] == shape:
             last += 1
         group = requests[first:last]
         listener = _listener(on_step, first, len(requests), len(group))
@@ -213,22 +202,20 @@ def _draw(
     """The pixels of requests that share a shape, each uint8 (H, W, 3)."""
     sampler = SAMPLERS.get(shape.sampler)
     schedule = NoiseSchedule.from_alphas_cumprod(family.alphas_cumprod_T)
-    sigmas = SCHEDULES.get(shape.schedule).sigmas(schedule, shape.steps)
+    sigmas = sampler.sigmas(schedule, shape.schedule, shape.steps)
     size = (
         family.latent_channels, shape.height_px // family.latent_stride, shape.width_px // family.latent_stride,
     )
 
-    def noise(step: int, purpose: Purpose = Purpose.SAMPLER) -> Tensor:
-        each = [normal(request.seed, step, [0], purpose, size) for request in group]
-        return torch.cat(each).to(family.device)
-
+    pictures = [PictureNoise(request.seed, request, size, family.latent_stride) for request in group]
+    noise = BatchNoise(pictures, family.device)
     told = [Conditioning.of(encode(request.prompt), encode(request.negative_prompt)) for request in group]
     denoise = guided_denoiser(family, schedule, told, Guidance(shape.cfg_scale))
     # The network saw sqrt(abar) * latent + sqrt(1 - abar) * noise. At the first level that is nearly all noise, of
     # variance one; here everything is divided by sqrt(abar) = 1 / sqrt(1 + sigma^2), and multiplied by it at the end.
     first, last = float(sigmas[0]), float(sigmas[-1])
-    x_Bchw = noise(0, Purpose.LATENT) * math.sqrt(1 + first**2)
-    x_Bchw = sampler.sample(denoise, x_Bchw, sigmas, noise, on_step)
+    x_Bchw = noise.first() * math.sqrt(1 + first**2)
+    x_Bchw = sampler.with_options(dict(shape.options))(denoise, x_Bchw, sigmas, noise, on_step)
     latent_Bchw = x_Bchw / math.sqrt(1 + last**2)
     return [_pixels(family, latent_Bchw[place : place + 1]) for place in range(len(group))]
 
@@ -264,5 +251,6 @@ def _record(
         base=family.base_hash,
         family=family.name,
         adapters=adapters,
+        **{name: getattr(request, name) for name in (*SAMPLER_OPTIONS, *SeedSettings.model_fields)},
         imprint=__version__,
     )

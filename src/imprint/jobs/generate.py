@@ -73,14 +73,13 @@ def _apply(
 
 
 def _requests(recipe: GenerateRecipe) -> list[TextToImage]:
-    return [
-        TextToImage(
-            prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, steps=recipe.steps,
-            cfg_scale=recipe.cfg_scale, sampler=recipe.sampler, seed=recipe.seed + number,
-            width_px=recipe.width_px, height_px=recipe.height_px,
-        )
-        for number in range(recipe.count)
-    ]
+    shared = recipe.model_dump(include=set(TextToImage.model_fields) - {"seed", "variation_seed"})
+    if recipe.variation_seed is not None and recipe.variation_strength:
+        # Variations are of one picture, so here it is the other seed that counts on.
+        seeds = [(recipe.seed, recipe.variation_seed + number) for number in range(recipe.count)]
+    else:
+        seeds = [(recipe.seed + number, recipe.variation_seed) for number in range(recipe.count)]
+    return [TextToImage(**shared, seed=seed, variation_seed=variation) for seed, variation in seeds]
 
 
 def free_path(folder: Path, seed: int) -> Path:

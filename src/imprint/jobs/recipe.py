@@ -13,7 +13,9 @@ from pydantic import AfterValidator, Field, model_validator
 from imprint.config import Config
 from imprint.errors import UnknownNameError
 from imprint.evaluation import JUDGES
-from imprint.generation.text_to_image import SEED_LIMIT, Prompt, SamplerName, SizePx
+from imprint.generation.sampling import SamplerName, SamplerSettings
+from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
+from imprint.generation.text_to_image import Prompt
 from imprint.methods import Lora, MethodConfig
 from imprint.training.denoising import LearningRates, NoiseOptions
 from imprint.training.loop import LoopConfig
@@ -122,8 +124,8 @@ class PersonalizeRecipe(Config):
         return self
 
 
-class GenerateRecipe(Config):
-    """Draw pictures from a prompt."""
+class _Wanted(Config):
+    """What `imprint generate` asks for first: fields come in the order of the bases from the last."""
 
     prompt: Prompt
     """What to draw; a run's subject is called by its name, as in "a pencil drawing of zkz dog in space"."""
@@ -145,8 +147,6 @@ class GenerateRecipe(Config):
     """Network calls for each."""
     cfg_scale: float = Field(default=4.0, ge=0, le=100)
     """How strongly the prompt is followed."""
-    sampler: SamplerName = "dpmpp_2m"
-    """How noise becomes a picture."""
     width_px: SizePx | None = None
     """Width; left out, the base's native size."""
     height_px: SizePx | None = None
@@ -155,3 +155,7 @@ class GenerateRecipe(Config):
     """Pictures at a time; left out, one, so that a picture does not depend on its neighbours by a single bit."""
     device: str = "cpu"
     """Where the networks are."""
+
+
+class GenerateRecipe(SeedSettings, SamplerSettings, _Wanted):
+    """Draw pictures from a prompt."""
