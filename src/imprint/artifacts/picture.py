@@ -116,6 +116,18 @@ class PictureRecord(_Recorded):
     """Lowest level at which it was."""
     s_tmax: float | None = None
     """Highest level at which it was."""
+    cfg_start: float = 0.0
+    """Share of the steps before which there was no guidance."""
+    cfg_end: float = 1.0
+    """Share of the steps from which on there was none."""
+    cfg_rescale: float = 0.0
+    """How far the contrast of guidance was taken back."""
+    compat: CleanText = "imprint"
+    """Whose reading of the prompts."""
+    emphasis: CleanText = "original"
+    """What a word's weight did."""
+    clip_skip: int = 1
+    """Layer of the text encoder, from the last backwards."""
     kind: Literal["text_to_image"] = "text_to_image"
     """What was done."""
     imprint: CleanText = ""

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
+from pydantic import Field, model_validator
 from torch import Tensor
+
+from imprint.config.base import Config
+from imprint.generation.samplers import OnStep, SamplerStep
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,23 @@ class Conditioning:
         return [cls.of(text[None], negative[None]) for text, negative in zip(text_BND, negative_BND, strict=True)]
 
 
+class GuidanceSettings(Config):
+    """When and how the prompt guides; how strongly is `cfg_scale`."""
+
+    cfg_start: float = Field(default=0.0, ge=0, le=1)
+    """Share of the steps before which there is no guidance; up to 0.3 gives more variety."""
+    cfg_end: float = Field(default=1.0, ge=0, le=1)
+    """Share of the steps from which on there is none; from 0.7 on it saves time and changes little."""
+    cfg_rescale: float = Field(default=0.0, ge=0, le=1)
+    """How far contrast that guidance adds is taken back; 0.7 is usual for zero terminal SNR and high scales."""
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        if self.cfg_start >= self.cfg_end:
+            raise ValueError(f"cfg_start must be below cfg_end, {self.cfg_end:g}; cfg_scale = 1 is no guidance at all")
+        return self
+
+
 @dataclass(frozen=True)
 class Guidance:
     """Classifier-free guidance: how strongly the prompt is followed, when, and how its contrast is kept."""
@@ -96,6 +118,16 @@ class Progress:
     def unit(self) -> int:
         """The unit whose texts hold now."""
         return max(self.calls - 1, 0) if self.by_calls else self.step
+
+    def told_to(self, on_step: OnStep | None) -> OnStep:
+        """A listener for the sampler that moves this on, and then calls another."""
+
+        def listener(step: SamplerStep) -> None:
+            self.step += 1
+            if on_step is not None:
+                on_step(step)
+
+        return listener
 
 
 def alike(texts: Sequence[Tensor]) -> dict[int, list[int]]:

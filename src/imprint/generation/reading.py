@@ -8,18 +8,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import Field
 from torch import Tensor
 
+from imprint.config.base import Config
 from imprint.families.family import Family
 from imprint.generation.conditioning import Conditioning, Line, Stretch
 from imprint.prompts.chunking import COMMA_BACKTRACK, chunks_of
+from imprint.prompts.emphasis import EmphasisMode
 from imprint.prompts.encoding import EncodeSettings, encode_chunks
 from imprint.prompts.reading import Prompt, read_prompt
 from imprint.prompts.scheduling import Schedule
-from imprint.prompts.settings import ReadSettings
+from imprint.prompts.settings import Compat, ReadSettings
 from imprint.prompts.weighting import Weighted
 
 ENCODINGS_KEPT = 64  # texts whose encoding is kept; 0.2 MB each at the size of Stable Diffusion 1
+
+
+class PromptSettings(Config):
+    """How prompts are read."""
+
+    compat: Compat = "imprint"
+    """Whose reading: imprint repairs what breaks elsewhere and says so; a1111 keeps AUTOMATIC1111's quirks."""
+    emphasis: EmphasisMode = "original"
+    """What a word's weight does: original (A1111), original_per_sample, no_norm, comfy, compel or ignore."""
+    clip_skip: int = Field(default=1, ge=1, le=100)
+    """Which layer of the text encoder is read, from the last (1) backwards; 2 for models that were trained so."""
 
 
 class FamilyTokens:

@@ -9,7 +9,7 @@ latent cells, N tokens, D text width.
 
 from __future__ import annotations
 
-import functools
+import logging
 import math
 import unicodedata
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -27,14 +27,18 @@ from imprint.artifacts.picture import AdapterRecord, Picture, PictureRecord
 from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
 from imprint.errors import ConfigError, NumericsError
 from imprint.families.family import Family
-from imprint.generation.conditioning import Conditioning, Guidance
+from imprint.generation.conditioning import Guidance, GuidanceSettings, Progress
 from imprint.generation.denoiser import guided_denoiser
+from imprint.generation.reading import PromptSettings, Reader, Told
 from imprint.generation.samplers import SAMPLERS, SamplerStep
 from imprint.generation.sampling import SAMPLER_OPTIONS, SamplerSettings
 from imprint.generation.seeds import SEED_LIMIT, BatchNoise, PictureNoise, SeedSettings, SizePx
+from imprint.prompts.encoding import EncodeSettings
+from imprint.prompts.settings import ReadSettings
 
-PROMPT_LIMIT = 10_000  # characters; the network reads 77 tokens, and the record must stay small
-ENCODINGS_KEPT = 64  # prompts whose encoding is kept inside one call; 0.2 MB each at SD1's size
+log = logging.getLogger(__name__)
+
+PROMPT_LIMIT = 10_000  # characters; the record must stay small
 
 
 def _readable(text: str) -> str:
@@ -47,14 +51,17 @@ def _readable(text: str) -> str:
     return "".join(c for c in text if c in "\u200c\u200d" or unicodedata.category(c) != "Cf")
 
 
+RECORDED = (
+    *SAMPLER_OPTIONS, *SeedSettings.model_fields, *GuidanceSettings.model_fields, *PromptSettings.model_fields,
+)  # fields of a request that a record repeats as they are
 Prompt = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_readable)]
 
 
-class TextToImage(SamplerSettings, SeedSettings):
+class TextToImage(SamplerSettings, SeedSettings, GuidanceSettings, PromptSettings):
     """One picture to be made from a prompt."""
 
     prompt: Prompt
-    """What to draw; may be empty. Beyond the first 75 tokens the network reads nothing."""
+    """What to draw, in the language of docs/guides/prompts.md; may be empty, and of any number of tokens."""
     negative_prompt: Prompt = ""
     """What to keep away from. Without influence when cfg_scale is 1."""
     steps: int = Field(default=25, ge=1, le=500)
@@ -94,7 +101,8 @@ class _Shape:
     """What requests must share to be computed in one batch; every field resolved."""
 
     steps: int
-    cfg_scale: float
+    guidance: Guidance
+    by_calls: bool
     sampler: str
     schedule: str
     options: tuple[tuple[str, float], ...]
@@ -142,7 +150,8 @@ def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
             )
     schedule = SCHEDULES.get(request.schedule or SAMPLERS.get(request.sampler).schedule)
     return _Shape(
-        request.steps, request.cfg_scale, request.sampler, schedule.variants.get(family.name, schedule.name),
+        request.steps, Guidance(request.cfg_scale, request.cfg_start, request.cfg_end, request.cfg_rescale),
+        request.compat == "a1111", request.sampler, schedule.variants.get(family.name, schedule.name),
         tuple(request.options().items()), width, height,
     )
 
@@ -151,7 +160,7 @@ def _pictures(
     family: Family, requests: list[TextToImage], shapes: list[_Shape], adapters: tuple[AdapterRecord, ...],
     on_step: OnGenerationStep | None, batch: int,
 ) -> Iterator[Picture]:
-    encode = functools.lru_cache(maxsize=ENCODINGS_KEPT)(functools.partial(_encode, family))
+    reader = Reader(family)
     first = 0
     while first < len(requests):
         shape, last = shapes[first], first + 1
@@ -161,7 +170,7 @@ def _pictures(
         group = requests[first:last]
         listener = _listener(on_step, first, len(requests), len(group))
         with _drawing(family):
-            pixels = _draw(family, group, shape, encode, listener)
+            pixels = _draw(family, group, shape, [_told(reader, request) for request in group], listener)
         for request, pixels_HWC in zip(group, pixels, strict=True):
             yield Picture(pixels_HWC, _record(family, request, shape, adapters))
         first = last
@@ -175,9 +184,17 @@ def _listener(
     return lambda step: on_step(GenerationStep(done, pictures, batch, step))
 
 
-def _encode(family: Family, text: str) -> Tensor:
-    """One text by itself, so that its encoding does not depend on its neighbours."""
-    return family.encode_text([text]).text_BND
+def _told(reader: Reader, request: TextToImage) -> Told:
+    settings = ReadSettings(
+        steps=request.steps, compat=request.compat, calls_per_step=SAMPLERS.get(request.sampler).calls_per_step
+    )
+    told = reader.read(
+        request.prompt, request.negative_prompt, settings, EncodeSettings(request.emphasis, request.clip_skip)
+    )
+    for what, prompt in (("prompt", told.positive), ("negative prompt", told.negative)):
+        for remark in prompt.remarks:
+            log.info("%s, character %d: %s", what, remark.start + 1, remark.text)
+    return told
 
 
 @contextmanager
@@ -196,7 +213,7 @@ def _drawing(family: Family) -> Generator[None]:
 
 
 def _draw(
-    family: Family, group: list[TextToImage], shape: _Shape, encode: Callable[[str], Tensor],
+    family: Family, group: list[TextToImage], shape: _Shape, told: list[Told],
     on_step: Callable[[SamplerStep], None] | None,
 ) -> list[NDArray[np.uint8]]:
     """The pixels of requests that share a shape, each uint8 (H, W, 3)."""
@@ -209,13 +226,13 @@ def _draw(
 
     pictures = [PictureNoise(request.seed, request, size, family.latent_stride) for request in group]
     noise = BatchNoise(pictures, family.device)
-    told = [Conditioning.of(encode(request.prompt), encode(request.negative_prompt)) for request in group]
-    denoise = guided_denoiser(family, schedule, told, Guidance(shape.cfg_scale))
+    progress = Progress(shape.steps, shape.by_calls)
+    denoise = guided_denoiser(family, schedule, [one.conditioning for one in told], shape.guidance, progress)
     # The network saw sqrt(abar) * latent + sqrt(1 - abar) * noise. At the first level that is nearly all noise, of
     # variance one; here everything is divided by sqrt(abar) = 1 / sqrt(1 + sigma^2), and multiplied by it at the end.
     first, last = float(sigmas[0]), float(sigmas[-1])
     x_Bchw = noise.first() * math.sqrt(1 + first**2)
-    x_Bchw = sampler.with_options(dict(shape.options))(denoise, x_Bchw, sigmas, noise, on_step)
+    x_Bchw = sampler.with_options(dict(shape.options))(denoise, x_Bchw, sigmas, noise, progress.told_to(on_step))
     latent_Bchw = x_Bchw / math.sqrt(1 + last**2)
     return [_pixels(family, latent_Bchw[place : place + 1]) for place in range(len(group))]
 
@@ -242,7 +259,7 @@ def _record(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
         steps=shape.steps,
-        cfg_scale=shape.cfg_scale,
+        cfg_scale=request.cfg_scale,
         sampler=shape.sampler,
         schedule=shape.schedule,
         seed=request.seed,
@@ -251,6 +268,6 @@ def _record(
         base=family.base_hash,
         family=family.name,
         adapters=adapters,
-        **{name: getattr(request, name) for name in (*SAMPLER_OPTIONS, *SeedSettings.model_fields)},
+        **{name: getattr(request, name) for name in RECORDED},
         imprint=__version__,
     )

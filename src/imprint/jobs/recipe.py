@@ -13,6 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 from imprint.config import Config
 from imprint.errors import UnknownNameError
 from imprint.evaluation import JUDGES
+from imprint.generation.conditioning import GuidanceSettings
+from imprint.generation.reading import PromptSettings
 from imprint.generation.sampling import SamplerName, SamplerSettings
 from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
 from imprint.generation.text_to_image import Prompt
@@ -157,5 +159,5 @@ class _Wanted(Config):
     """Where the networks are."""
 
 
-class GenerateRecipe(SeedSettings, SamplerSettings, _Wanted):
+class GenerateRecipe(PromptSettings, GuidanceSettings, SeedSettings, SamplerSettings, _Wanted):
     """Draw pictures from a prompt."""
