@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from imprint.artifacts.exif import find_exif, read_exif
+from imprint.artifacts.image_file import read_regular
 from imprint.artifacts.infotext import Infotext, parse_infotext, tool_of
 from imprint.artifacts.picture import PictureRecord, clean_text, parsed_record
 from imprint.artifacts.picture_file import INFOTEXT_KEY, RECORD_KEY
@@ -62,14 +63,11 @@ def find_record(path: Path) -> FoundRecord:
 
     Raises: InputError: if the file is missing, no PNG, JPEG or WebP, damaged, or says nothing.
     """
-    try:
-        with path.open("rb") as file:
-            form, texts = _texts(file, path)
-    except OSError as error:
-        raise InputError("the picture cannot be read", where=path, got=str(error)) from error
+    data = read_regular(path)
+    form, texts = _texts(io.BytesIO(data), path)
     found = _understood(texts, form, path)
     if found is None and form != "JPEG":  # whose pixels keep no bits
-        hidden = stealth_text(path)
+        hidden = stealth_text(data, path)
         found = _hidden(hidden) if hidden else None
     if found is None:
         raise InputError(
@@ -80,7 +78,7 @@ def find_record(path: Path) -> FoundRecord:
     return found
 
 
-def _texts(file: io.BufferedReader, path: Path) -> tuple[str, dict[str, str]]:
+def _texts(file: BinaryIO, path: Path) -> tuple[str, dict[str, str]]:
     """The kind of file, and its texts by the names that they have in a PNG."""
     if file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE:
         return "PNG", png_texts(file, path, KNOWN_KEYS)

@@ -12,6 +12,7 @@ import io
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from imprint.errors import InputError
 
@@ -20,7 +21,7 @@ CHUNK_LIMIT = 100_000  # a 4096 px PNG has about a thousand
 TEXT_LIMIT_BYTES = 4 << 20  # ComfyUI's graphs are the longest that are met; a megabyte is rare
 
 
-def chunks(file: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, int]]:
+def chunks(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, int]]:
     """(kind, length) of every chunk; between two items the reader must consume data and checksum.
 
     Raises: InputError: if the file ends before its last chunk, or has too many.
@@ -36,7 +37,7 @@ def chunks(file: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, int]]:
     raise InputError("this PNG file has too many parts", where=path, allowed=f"at most {CHUNK_LIMIT}")
 
 
-def png_texts(file: io.BufferedReader, path: Path, wanted: Collection[str]) -> dict[str, str]:
+def png_texts(file: BinaryIO, path: Path, wanted: Collection[str]) -> dict[str, str]:
     """Texts by keyword; of several with one keyword the first.
 
     Args:

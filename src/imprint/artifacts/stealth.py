@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imprint.artifacts.image_file import MAX_FILE_BYTES, decode_layers, read_regular
+from imprint.artifacts.image_file import decode_layers
 from imprint.artifacts.png_texts import TEXT_LIMIT_BYTES, unpacked_text
 
 if TYPE_CHECKING:
@@ -26,14 +26,17 @@ _SIGNATURE_BYTES, _LENGTH_BYTES = 15, 4
 GZIP = 31  # of zlib's wbits
 
 
-def stealth_text(path: Path) -> str | None:
+def stealth_text(data: bytes, where: Path) -> str | None:
     """The text hidden in a picture, or None.
 
+    Args:
+        data: the file's bytes.
+        where: its path, for messages.
     Raises: PhotoError: if the picture cannot be decoded.
     """
     import numpy as np
 
-    layers = decode_layers(read_regular(path, MAX_FILE_BYTES), path)
+    layers = decode_layers(data, where)
     for channels in ("A", "RGB"):
         if set(channels) <= set(layers.getbands()):
             # Column by column, and within a pixel channel by channel.

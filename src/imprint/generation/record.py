@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +39,20 @@ LONGEST_PX = 4096
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
 NETWORK_TAG = re.compile(r"<(\w+):([^>]+)>")
 SPLIT_SCHEDULES = (1, 9)  # the version since which A1111 writes the schedule apart from the sampler
+
+#: A1111's keys that are one number of a record, with that number's bounds; a request may have none of these fields.
+_NUMBER_KEYS: Mapping[str, tuple[str, float, float]] = MappingProxyType({
+    "Variation seed": ("variation_seed", 0, SEED_LIMIT), "Variation seed strength": ("variation_strength", 0, 1),
+    "ENSD": ("ensd", -(2**31), 2**31), "Clip skip": ("clip_skip", 1, 12),
+})  # fmt: skip
+_WHOLE = frozenset({"variation_seed", "ensd", "clip_skip"})
+#: The same for what only some samplers read: written, and noted where it is met.
+_SAMPLER_KEYS: Mapping[str, str] = MappingProxyType({
+    "Eta": "eta", "Sigma churn": "s_churn", "Sigma tmin": "s_tmin", "Sigma tmax": "s_tmax", "Sigma noise": "s_noise",
+})
+#: A1111's sources of noise and ours that gives the same numbers. A CUDA card's are those of NV for small latents.
+_SOURCES: Mapping[str, str] = MappingProxyType({"GPU": "nv", "NV": "nv", "CPU": "cpu"})
+SAME_ON_CARDS = 30_000  # values of a latent; above, cards with few multiprocessors begin to draw noise of their own
 
 #: Keys that are no instructions: what made the picture, and by whom.
 _SAID_ELSEWHERE = frozenset({"Model", "Model hash", "Version", "User", "App", "Lora hashes"})
@@ -122,11 +136,30 @@ def infotext_of(record: PictureRecord) -> str:
         "Size": f"{record.width_px}x{record.height_px}",
         "Model hash": record.base[:MODEL_DIGITS] or None,
         "Model": record.base_name or None,
+        **_seed_parameters(record.model_dump()),
         "Lora hashes": hashes_value({lora.name: lora.short_hash for lora in loras if lora.short_hash}),
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
     return render_infotext(_tagged(record.prompt, loras), record.negative_prompt, parameters)
+
+
+def _seed_parameters(said: Mapping[str, Any]) -> dict[str, str | float | None]:
+    """What of a record's fields for seeds and samplers A1111 has a key for; defaults are left out, as it does."""
+    source = said.get("noise_source")
+    from_size = said.get("resize_from_width_px"), said.get("resize_from_height_px")
+    numbers = {key: said.get(name) for key, (name, _, _) in _NUMBER_KEYS.items()}
+    numbers["ENSD"] = numbers["ENSD"] or None
+    if not numbers["Variation seed strength"]:
+        numbers["Variation seed"] = numbers["Variation seed strength"] = None
+    if numbers["Clip skip"] == 1:
+        numbers["Clip skip"] = None
+    return {
+        **numbers,
+        "Seed resize from": f"{from_size[0]}x{from_size[1]}" if all(from_size) else None,
+        "RNG": source.upper() if source in ("cpu", "nv") else None,
+        **{key: said.get(name) for key, name in _SAMPLER_KEYS.items()},
+    }
 
 
 def _tagged(prompt: str, loras: list[AdapterRecord]) -> str:
@@ -135,39 +168,71 @@ def _tagged(prompt: str, loras: list[AdapterRecord]) -> str:
     return prompt + "".join(f" {tag}{strength}>" for tag, strength in tags if tag not in prompt)
 
 
-def understand(info: Infotext) -> Understood:
+def understand(info: Infotext, known: Collection[str] = frozenset(TextToImage.model_fields)) -> Understood:
     """What an infotext asks for; whatever has no place here is in the notes.
 
     Never fails: a value that cannot be read is noted and a usual one taken.
+
+    Args:
+        info: from anywhere.
+        known: fields that a request has; what only other fields could hold is noted.
     """
-    return _Reader(modernised(info)).read()
+    return _Reader(modernised(info), known).read()
 
 
 class _Reader:
     """Takes one infotext apart; `left` holds the keys that nothing has read yet."""
 
-    def __init__(self, info: Infotext) -> None:
+    def __init__(self, info: Infotext, known: Collection[str]) -> None:
         self.info = info
+        self.known = known
         self.left = dict(info.parameters)
         self.notes: list[Note] = []
 
     def read(self) -> Understood:
         prompt, networks = self._networks(self.info.prompt.replace("\ufffd", ""))
         sampler, schedule = self._sampler()
-        width, height = self._size()
-        defaults = TextToImage(prompt="", seed=0)
+        width, height = self._size("Size")
+        usual = TextToImage(prompt="", seed=0)
         fields: dict[str, Any] = {
             "prompt": prompt,
             "negative_prompt": self.info.negative_prompt.replace("\ufffd", ""),
-            "steps": int(self._number("Steps", 1, 500, defaults.steps)),
-            "cfg_scale": self._number("CFG scale", 0, 100, defaults.cfg_scale),
+            "steps": int(self._number("Steps", 1, 500, usual.steps)),
+            "cfg_scale": self._number("CFG scale", 0, 100, usual.cfg_scale),
             "seed": int(self._number("Seed", 0, SEED_LIMIT, 0)),
             "sampler": sampler, "schedule": schedule, "width_px": width, "height_px": height,
+            **self._seeds(),
         }  # fmt: skip
-        if tool_of(self.info) != "Imprint":
-            self._note("Seed", str(fields["seed"]), "the noise is Imprint's own; the composition will be another")
+        self._noise(fields)
         self._note_rest()
         return Understood(fields, tuple(networks), tuple(self.notes))
+
+    def _seeds(self) -> dict[str, Any]:
+        """The fields for seeds that a request has and the infotext speaks of."""
+        fields: dict[str, Any] = {}
+        for key, (name, low, high) in _NUMBER_KEYS.items():
+            if name in self.known and key in self.left:
+                value = self._number(key, low, high, low if name == "clip_skip" else 0)
+                fields[name] = int(value) if name in _WHOLE else value
+        if fields.get("variation_strength") and "variation_seed" not in fields:
+            fields["variation_seed"] = 0  # A1111's own default
+        if "resize_from_width_px" in self.known and "Seed resize from" in self.left:
+            width, height = self._size("Seed resize from")
+            fields |= {"resize_from_width_px": width, "resize_from_height_px": height}
+        return fields
+
+    def _noise(self, fields: dict[str, Any]) -> None:
+        """Whose noise a seed stands for."""
+        if (tool := tool_of(self.info)) == "Imprint":
+            return
+        if "noise_source" not in self.known:
+            self._note("Seed", str(fields["seed"]), "the noise is Imprint's own; the composition will be another")
+            return
+        source = self.left.pop("RNG", "CPU" if tool == "ComfyUI" else "GPU")
+        fields["noise_source"] = _SOURCES.get(source, "nv")
+        large = 4 * (fields["width_px"] or 0) * (fields["height_px"] or 0) / 64 > SAME_ON_CARDS
+        if source not in _SOURCES or (source == "GPU" and large):
+            self._note("RNG", source, "drawn as with NV; what a CUDA card draws depends on the card at this size")
 
     def _note_rest(self) -> None:
         for key, value in self.left.items():
@@ -213,21 +278,22 @@ class _Reader:
 
     def _schedule(self) -> str | None:
         text = self.left.pop("Schedule type", "Automatic")
-        if text == "Automatic" or text in SCHEDULES:
-            return None if text == "Automatic" else SCHEDULES.get(text).name
+        titles = {entry.title: entry.name for entry in SCHEDULES.items().values()}
+        if text == "Automatic" or text in titles or text in SCHEDULES:
+            return None if text == "Automatic" else titles.get(text) or SCHEDULES.get(text).name
         self._note("Schedule type", text, "not known here; the sampler's own is taken")
         return None
 
-    def _size(self) -> tuple[int | None, int | None]:
-        text = self.left.pop("Size", None)
+    def _size(self, key: str) -> tuple[int | None, int | None]:
+        text = self.left.pop(key, None)
         found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text or "")
         if found is None:
-            self._note("Size", text or "", "not given or not readable; the base's own is taken")
+            self._note(key, text or "", "not given or not readable; the base's own is taken")
             return None, None
         asked = int(found[1]), int(found[2])
         width, height = (min(max(round(side / STRIDE_PX), 1) * STRIDE_PX, LONGEST_PX) for side in asked)
         if (width, height) != asked:
-            self._note("Size", f"{asked[0]}x{asked[1]}", f"not possible here; {width}x{height} is taken")
+            self._note(key, f"{asked[0]}x{asked[1]}", f"not possible here; {width}x{height} is taken")
         return width, height
 
     def _networks(self, prompt: str) -> tuple[str, list[NetworkWanted]]:

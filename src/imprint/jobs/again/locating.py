@@ -3,8 +3,8 @@
 Reads: a picture's record, model folders, runs. Writes: nothing. Does not: open models or load torch, so that a missing
 one is told at once.
 
-Nothing is hashed that cannot be it: a base only if it has the recorded name, a run's weights only if they are of the
-recorded kind.
+Nothing large is hashed that cannot be it: a base only if it has the recorded name, a run's weights only if they are of
+the recorded kind.
 """
 
 from __future__ import annotations
@@ -132,17 +132,16 @@ def _same(digest: str, wanted: str) -> bool:
 
 def _bases(recipe: AgainRecipe, wanted: _BaseWanted) -> Iterator[str]:
     """The bases that may be it, the likeliest first."""
-    if wanted.ours and wanted.name in ("", NANO):
-        yield NANO
+    if wanted.ours:
+        yield NANO  # whatever it was called: it is small, and may have been copied
     for run in _around(recipe.picture):
         of_run = read_toml(run / "recipe.toml").get("base", NANO) if (run / "recipe.toml").is_file() else NANO
         if wanted.ours and of_run != NANO:
             yield str(of_run)
     given = os.environ.get(MODELS_VARIABLE, "")
     for folder in recipe.models or tuple(Path(part) for part in given.split(os.pathsep) if part):
-        candidate = folder / wanted.name
-        if wanted.name and Path(wanted.name).name == wanted.name and candidate.is_dir():
-            yield str(candidate)
+        # Compared with what is there and never joined to a path: the name comes from a file.
+        yield from (str(child) for child in sorted(folder.glob("*")) if child.name == wanted.name and child.is_dir())
 
 
 def _around(picture: Path) -> Iterator[Path]:
