@@ -191,9 +191,22 @@ def test_a_foreign_picture_is_drawn_and_everything_left_out_is_named(tmp_path: P
     assert result.same_pixels is None
 
 
+def test_a_picture_of_novelai_is_drawn(tmp_path: Path) -> None:
+    said = {"steps": 1, "scale": 5, "seed": 9, "sampler": "k_euler_ancestral", "uc": "bad", "width": 32, "height": 40}
+    info = PngImagePlugin.PngInfo()
+    for key, text in {"Software": "NovelAI", "Description": "{girl}", "Comment": json.dumps(said)}.items():
+        info.add_text(key, text)
+    Image.new("RGB", (32, 40)).save(tmp_path / "a.png", pnginfo=info)
+    record = read_record(redrawn(tmp_path / "a.png"))
+    assert (record.sampler, record.seed, record.negative_prompt, record.height_px) == ("euler_a", 9, "bad", 40)
+
+
 def test_a_foreign_picture_without_a_base_says_what_it_was_made_with(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"drawn with 'v1-5' \(hash 6ce0161689\)"):
         again(AgainRecipe(picture=foreign(tmp_path / "a.png")))
+    unnamed = foreign(tmp_path / "b.png", "a dog\nSteps: 1, Seed: 1, Version: Imprint 0-1-0")
+    with pytest.raises(ModelError, match="without a name"):
+        again(AgainRecipe(picture=unnamed))
 
 
 def test_a_foreign_model_is_found_by_its_name(tmp_path: Path) -> None:

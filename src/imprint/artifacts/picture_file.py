@@ -81,7 +81,7 @@ def encoded(pixels_HWC: NDArray[np.uint8], form: Png | Jpeg | Webp, record_json:
         raise OutputError(
             "the record is too long for a JPEG file", got=f"{len(own)} bytes", allowed="64 KB", hint="use png or webp"
         )
-    return _pillow(pixels_HWC, "JPEG", exif=block, quality=form.quality, subsampling=0, optimize=True)
+    return _pillow(pixels_HWC, "JPEG", exif=block, quality=form.quality, subsampling=0)
 
 
 def _png(pixels_HWC: NDArray[np.uint8], record_json: str, infotext: str) -> bytes:

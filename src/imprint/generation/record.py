@@ -80,7 +80,11 @@ class Note:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.value} ({self.why})"
+        return f"{_short(self.key)}: {_short(self.value)} ({self.why})"
+
+
+def _short(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 @dataclass(frozen=True)

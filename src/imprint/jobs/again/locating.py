@@ -20,13 +20,14 @@ from imprint.artifacts.infotext import Infotext
 from imprint.artifacts.network_hash import header_texts
 from imprint.artifacts.picture import AdapterRecord
 from imprint.config.files import read_toml
-from imprint.errors import InputError, ModelError
+from imprint.errors import InputError, ModelError, shortened
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import NANO, base_hash, base_name
 from imprint.jobs.exported import exported_hash
 
 MODELS_VARIABLE = "IMPRINT_MODELS"
 WEIGHTS = Path("result") / "weights.safetensors"
+HASH_DIGITS = 64
 SHORTEST_HASH = 8  # digits that are enough to tell models apart
 
 
@@ -54,7 +55,7 @@ class _BaseWanted:
     ours: bool
 
     def __str__(self) -> str:
-        parts = (repr(self.name) if self.name else "", f"(hash {self.digest[:12]})" if self.digest else "")
+        parts = (shortened(self.name) if self.name else "", f"(hash {self.digest[:12]})" if self.digest else "")
         return " ".join(part for part in parts if part) or "without a name"
 
 
@@ -79,9 +80,10 @@ def locate(recipe: AgainRecipe) -> Located:
 
 def _base_wanted(found: FoundRecord) -> _BaseWanted:
     if found.record is not None:
-        return _BaseWanted(found.record.base_name, found.record.base, ours=True)
+        return _BaseWanted(found.record.base_name, found.record.base[:HASH_DIGITS], ours=True)
     said = (found.infotext or Infotext("")).parameters
-    return _BaseWanted(said.get("Model", ""), said.get("Model hash", "").lower(), ours=found.tool == "Imprint")
+    digest = said.get("Model hash", "").lower()
+    return _BaseWanted(said.get("Model", ""), digest, ours=found.tool == "Imprint" and bool(digest))
 
 
 def _base(recipe: AgainRecipe, wanted: _BaseWanted) -> tuple[str, str]:
@@ -172,7 +174,7 @@ def _weights(recipe: AgainRecipe, adapter: AdapterRecord) -> Path:
                 return path
             looked.append(f"{path} ({digest[:12]})")
     raise ModelError(
-        f"the weights of this picture are not here: it was drawn with {adapter.name!r} ({adapter.kind}, "
+        f"the weights of this picture are not here: it was drawn with {shortened(adapter.name)} ({adapter.kind}, "
         f"hash {adapter.sha256[:12]})",
         where=recipe.picture,
         got=", ".join(looked) or None,

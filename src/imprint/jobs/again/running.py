@@ -12,6 +12,7 @@ from imprint.artifacts.image_file import decode_layers, read_regular
 from imprint.artifacts.infotext import Infotext
 from imprint.artifacts.picture_file import Png, format_of
 from imprint.config import load_config
+from imprint.errors import shortened
 from imprint.jobs.again.locating import Located, locate, network_of
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import base_name
@@ -89,7 +90,7 @@ def _asked(recipe: AgainRecipe, located: Located) -> tuple[TextToImage, list[Lea
         path = network_of(recipe, network.short_hash)
         if path is None:
             known = f"hash {network.short_hash}" if network.short_hash else "no hash is given"
-            notes.append(f"LoRA {network.name!r} ({known}): not among the runs looked at; drawn without")
+            notes.append(f"LoRA {shortened(network.name)} ({known}): not among the runs looked at; drawn without")
         else:
             learnt.append(Learnt(path, network.name, network.strength))
     return _changed(recipe, understood.fields), learnt, tuple(notes)
