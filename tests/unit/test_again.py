@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from imprint.app.cli.edge import run
-from imprint.artifacts.network_hash import checkpoint_hash, header_texts, network_hash
+from imprint.artifacts.network_hash import header_texts, network_hash
 from imprint.artifacts.picture import Picture, read_record, save_picture
 from imprint.artifacts.picture_file import Jpeg
 from imprint.errors import ConfigError, InputError, ModelError
@@ -261,7 +261,7 @@ def test_show_says_which_tool_wrote_what(tmp_path: Path, capsys: Captured) -> No
     assert (shown["tool"], shown["place"], shown["prompt"]) == ("AUTOMATIC1111 v1.10.1", "PNG text", "a dog")
     assert (shown["parameters"]["Seed"], shown["filled_in"]["RNG"]) == ("5", "GPU")
     assert run(["show", str(drawn(tmp_path))]) == 0
-    assert "tool       Imprint 0" in capsys.readouterr().out
+    assert capsys.readouterr().out.split()[:2] == ["tool", "Imprint"]
 
 
 def test_prompts_that_no_jpeg_can_hold_are_refused_before_drawing() -> None:
@@ -277,7 +277,6 @@ def test_a_loras_hash_is_that_of_its_tensors_or_of_its_header(tmp_path: Path) ->
     named.write_bytes(len(header).to_bytes(8, "little") + header + b"abc")
     other.write_bytes(b"abc")
     assert [network_hash(path) for path in (bare, named, other)] == ["ba7816bf8f01", "0123456789ab", "ba7816bf8f01"]
-    assert checkpoint_hash(other) == "ba7816bf8f"
 
 
 LISTED = b'{"__metadata__": [] }'

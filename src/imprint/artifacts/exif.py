@@ -17,8 +17,8 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-DESCRIPTION, EXIF_IFD, MAKER_NOTE, USER_COMMENT = 0x010E, 0x8769, 0x927C, 0x9286
-_ASCII, _LONG, _UNDEFINED = 2, 4, 7
+EXIF_IFD, MAKER_NOTE, USER_COMMENT = 0x8769, 0x927C, 0x9286
+_BYTE, _ASCII, _LONG, _UNDEFINED = 1, 2, 4, 7
 PREFIX = b"Exif\0\0"
 UNICODE = b"UNICODE\0"
 MAKER = b"imprint\0"
@@ -105,7 +105,7 @@ def _entries(tiff: bytes, at: int, order: str) -> dict[int, bytes]:
         tag, kind, length, offset = struct.unpack_from(f"{order}HHII", tiff, place)
         if kind == _LONG and length == 1:
             found.setdefault(tag, tiff[place + 8 : place + 12])
-        elif kind in (1, _ASCII, _UNDEFINED):
+        elif kind in (_BYTE, _ASCII, _UNDEFINED):
             start = place + 8 if length <= 4 else offset
             found.setdefault(tag, tiff[start : start + length])
     return found

@@ -15,7 +15,7 @@ from imprint.errors import ModelError
 
 HEADER_LIMIT_BYTES = 100 << 20  # the format's own bound
 NETWORK_DIGITS = 12  # LoRA and textual inversion
-MODEL_DIGITS = 10  # checkpoints and autoencoders
+MODEL_DIGITS = 10  # a base
 
 
 def header_texts(path: Path) -> dict[str, str]:
@@ -53,8 +53,3 @@ def network_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()[:NETWORK_DIGITS]
     except OSError as error:
         raise ModelError("the weights cannot be read", where=path, got=str(error)) from error
-
-
-def checkpoint_hash(path: Path) -> str:
-    """The `Model hash` of a single file: 10 digits of its SHA-256."""
-    return sha256_file(path)[:MODEL_DIGITS]

@@ -39,6 +39,7 @@ LONGEST_PX = 4096
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
 NETWORK_TAG = re.compile(r"<(\w+):([^>]+)>")
 SPLIT_SCHEDULES = (1, 9)  # the version since which A1111 writes the schedule apart from the sampler
+NAMED_SCHEDULES = ("karras", "exponential")  # those that names of samplers ended in until then
 
 #: A1111's keys that are one number of a record, with that number's bounds; a request may have none of these fields.
 _NUMBER_KEYS: Mapping[str, tuple[str, float, float]] = MappingProxyType({
@@ -276,7 +277,7 @@ class _Reader:
             return usual, schedule or suffix
         entry = SAMPLERS.get(name)
         version = version_of(self.info)
-        if not (schedule or suffix) and version and version < SPLIT_SCHEDULES and entry.schedule != "ddim":
+        if not (schedule or suffix) and version and version < SPLIT_SCHEDULES and entry.schedule in NAMED_SCHEDULES:
             return entry.name, "uniform"  # then "DPM++ 2M Karras" was a name of its own
         return entry.name, schedule or suffix
 
