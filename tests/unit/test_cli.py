@@ -18,6 +18,7 @@ from imprint.app.cli.lists import numbers, parts, spelt_out
 from imprint.app.cli.output import as_json, print_fields
 from imprint.app.cli.progress import BarHandler, LineHandler, progress_on_stderr
 from imprint.app.cli.threads import available_cores
+from imprint.artifacts.found_record import FoundRecord
 from imprint.artifacts.picture import PictureRecord
 from imprint.errors import ConfigError, ImprintError, ModelError, PhotoError
 
@@ -31,14 +32,14 @@ RECORD = PictureRecord(
 
 
 def showing(monkeypatch: Patch, outcome: BaseException | PictureRecord, *flags: str) -> int:
-    """`imprint show` with a reader of records that does what the test wants."""
+    """`imprint show` with a finder of records that does what the test wants."""
 
-    def read(_: Path) -> PictureRecord:
+    def find(_: Path) -> FoundRecord:
         if isinstance(outcome, BaseException):
             raise outcome
-        return outcome
+        return FoundRecord("Imprint", "PNG text", outcome)
 
-    monkeypatch.setattr("imprint.artifacts.picture.read_record", read)
+    monkeypatch.setattr("imprint.artifacts.found_record.find_record", find)
     return run(["show", "a.png", *flags])
 
 

@@ -100,16 +100,16 @@ def test_a_batch_holds_only_neighbours_of_one_shape() -> None:
 
 
 def test_each_prompt_is_encoded_once_in_a_call() -> None:
-    family, texts = tiny_family(), list[str]()
-    encode = family.encode_text
+    family, calls = tiny_family(), list[int]()
+    encode = family.encode_tokens
 
-    def spy(some: list[str]) -> Any:
-        texts.extend(some)
-        return encode(some)
+    def spy(tokens_BN: Tensor, *given: Any) -> Any:
+        calls.append(len(tokens_BN))
+        return encode(tokens_BN, *given)
 
-    cast("Any", family).encode_text = spy
+    cast("Any", family).encode_tokens = spy
     drawn(*[asked(prompt=f"dog {number}", negative_prompt="blur") for number in range(3)], family=family)
-    assert sorted(texts) == ["blur", "dog 0", "dog 1", "dog 2"]
+    assert calls == [1] * 4
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Draw pictures with a base, or with what a run learnt on it.
 
-Reads: a base, a run's result. Writes: PNG files with their record inside. Does not: train.
+Reads: a base, a run's result. Writes: picture files with their record inside. Does not: train.
 """
 
 from __future__ import annotations
@@ -8,18 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.artifacts.files import sha256_file
-from imprint.artifacts.picture import AdapterRecord, save_picture
 from imprint.artifacts.run_folder import RunFolder
-from imprint.errors import OutputError
-from imprint.families import Family
 from imprint.generation.text_to_image import TextToImage, text_to_image
-from imprint.jobs.bases import NANO, open_base
+from imprint.jobs.base_names import NANO, base_name
+from imprint.jobs.bases import open_base
+from imprint.jobs.drawing import Learnt, applied, check_folder, save_numbered
 from imprint.jobs.personalize import RESULT, load_recipe
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
-from imprint.methods import Handle, apply
-from imprint.weights import load_state
 
 
 @dataclass(frozen=True)
@@ -42,34 +38,17 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     run = RunFolder.open(recipe.run) if recipe.run else None
     trained = load_recipe(run) if run else None
     base = recipe.base or (trained.base if trained else NANO)
-    out = recipe.out or (run.path / "pictures" if run else Path("pictures"))
-    if out.exists() and not out.is_dir():
-        raise OutputError("a file stands where the folder of the pictures should be", where=out, hint="use --out")
+    out = check_folder(recipe.out or (run.path / "pictures" if run else Path("pictures")))
+    learnt = [Learnt(run.result / RESULT, trained.name, recipe.strength)] if run and trained else []
     family = open_base(base, "fp32", recipe.device)
-    adapters, handle = _apply(recipe, run, trained.name if trained else "", family)
-    try:
+    with applied(family, learnt) as adapters:
         pictures = text_to_image(family, _requests(recipe), adapters=adapters, batch=recipe.batch)
         tell = announce("pictures")
         paths: list[Path] = []
         for picture in pictures:
-            paths.append(free_path(out, picture.record.seed))
-            save_picture(paths[-1], picture)
+            paths.append(save_numbered(out, picture, base_name(base), recipe.format))
             tell(len(paths), recipe.count)
-    finally:
-        if handle:
-            handle.eject()
     return GenerateResult(tuple(paths))
-
-
-def _apply(
-    recipe: GenerateRecipe, run: RunFolder | None, name: str, family: Family,
-) -> tuple[tuple[AdapterRecord, ...], Handle | None]:
-    if run is None:
-        return (), None
-    path = run.result / RESULT
-    state = load_state(path)
-    record = AdapterRecord(name=name, kind=state.kind, strength=recipe.strength, sha256=sha256_file(path))
-    return (record,), apply(family, state, recipe.strength)
 
 
 def _requests(recipe: GenerateRecipe) -> list[TextToImage]:
@@ -80,9 +59,3 @@ def _requests(recipe: GenerateRecipe) -> list[TextToImage]:
     else:
         seeds = [(recipe.seed + number, recipe.variation_seed) for number in range(recipe.count)]
     return [TextToImage(**shared, seed=seed, variation_seed=variation) for seed, variation in seeds]
-
-
-def free_path(folder: Path, seed: int) -> Path:
-    """A file name that is not taken: a number that rises, then the seed."""
-    taken = [int(path.name[:5]) for path in folder.glob("[0-9][0-9][0-9][0-9][0-9]-*.png")]
-    return folder / f"{max(taken, default=-1) + 1:05d}-{seed}.png"

@@ -5,11 +5,13 @@ The unions of methods and objectives are assembled here, downstream of those tha
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg, PictureFormat, Png
 from imprint.config import Config
 from imprint.errors import UnknownNameError
 from imprint.evaluation import JUDGES
@@ -155,8 +157,16 @@ class _Wanted(Config):
     """Height; left out, the base's native size."""
     batch: int | None = Field(default=None, ge=1, le=256)
     """Pictures at a time; left out, one, so that a picture does not depend on its neighbours by a single bit."""
+    format: PictureFormat = Png()
+    """The kind of file: png, jpeg or webp; each carries the whole record."""
     device: str = "cpu"
     """Where the networks are."""
+
+    @model_validator(mode="after")
+    def _record_fits(self) -> Self:
+        if isinstance(self.format, Jpeg) and len(json.dumps(self.prompt + self.negative_prompt)) > JPEG_PROMPTS_BYTES:
+            raise ValueError("format.kind = 'jpeg' has no room for so long prompts in its record; use png or webp")
+        return self
 
 
 class GenerateRecipe(PromptSettings, GuidanceSettings, SeedSettings, SamplerSettings, _Wanted):

@@ -140,16 +140,44 @@ def explain(
 
 @app.command()
 def show(
-    picture: Annotated[Path, Argument(metavar="PICTURE", help="A PNG that Imprint wrote.")], json: JsonFlag = False,
+    picture: Annotated[Path, Argument(metavar="PICTURE", help="A PNG, JPEG or WebP.")], json: JsonFlag = False,
 ) -> None:
-    """Print the record inside a picture.
+    """Print how a picture was made.
 
-    Prompt, seed, sampler, base and weights: all that is needed to make it again.
+    Which tool made it, and all that its file says: prompt, seed, sampler, models. Reads pictures of Imprint, A1111,
+    Forge, NovelAI and ComfyUI.
     """
-    from imprint.artifacts.picture import read_record
+    from imprint.app.cli.records import shown_record
+    from imprint.artifacts.found_record import find_record
 
-    record = read_record(picture)
-    print_json(record) if json else print_fields(record.model_dump(mode="json"))
+    fields = shown_record(find_record(picture))
+    print_json(fields) if json else print_fields(fields)
+
+
+@app.command()
+def again(
+    picture: Annotated[Path, Argument(metavar="PICTURE", help="A PNG, JPEG or WebP with its record inside.")],
+    base: BaseFlag = None,
+    out: OutFlag = None,
+    config: ConfigFlag = None,
+    sets: SetFlag = None,
+    json: JsonFlag = False,
+) -> None:
+    """Draw a picture once more, from the record in its file.
+
+    The same picture bit for bit where Imprint drew it; the nearest that can be drawn where another tool did.
+    """
+    from imprint.app.cli.records import split_sets
+    from imprint.jobs.again import AgainRecipe, locate
+    from imprint.jobs.again import again as run
+
+    own, changes = split_sets(AgainRecipe, sets or ())
+    given = {"picture": picture, "base": base, "out": out, "changes": changes or None}
+    recipe = load_config(AgainRecipe, config, own, given, explain="imprint explain --recipe again")
+    located = locate(recipe)  # before torch is loaded: a missing model is told at once
+    with job():
+        result = run(recipe, located)
+    print_json(result) if json else print_lines(result.picture)
 
 
 def _show_run(result: PersonalizeResult, json: bool) -> None:
