@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def rows() -> list[tuple[str, str, str, str]]:
 def _part(part: PromptPart, several: bool) -> str:
     entries = part.schedule.entries
     line = _entry(entries[0])
-    for before, entry in list(zip(entries, entries[1:], strict=False))[: SHOWN - 1]:
+    for before, entry in list(itertools.pairwise(entries))[: SHOWN - 1]:
         line += f" /{before.end}/ {_entry(entry)}"
     line += " …" if len(entries) > SHOWN else ""
     return f"{part.weight:g} of {line}" if several or part.weight != 1 else line

@@ -39,6 +39,21 @@ def drawn(text: str, count: int = 300, known: Wildcards | None = None) -> Counte
     return Counter(expand(text, seed, wildcards=known).text for seed in range(count))
 
 
+def doubling(text: str) -> str:
+    """Variables each of which is the one before, twice: 2 ** 25 times the text."""
+    names = [f"v{number}" for number in range(26)]
+    sets = "".join(f"${{{name}=${{{before}}}${{{before}}}}}" for before, name in itertools.pairwise(names))
+    return f"${{v0={text}}}{sets}${{v25}}"
+
+
+def aliases() -> str:
+    """YAML whose aliases stand for a tree of 9 ** 8 names."""
+    level = "b: &l0 {" + ", ".join(f"k{n}: x" for n in range(9)) + "}\n"
+    for depth in range(7):
+        level += f"c{depth}: &l{depth + 1} {{" + ", ".join(f"k{n}: *l{depth}" for n in range(9)) + "}\n"
+    return level
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -151,14 +166,14 @@ def test_what_does_not_exist_stays_and_is_reported(text: str, kind: str) -> None
     "text",
     [
         "{a|b}" * 30,
-        "${a=xx}" + "".join(f"${{{b}=${{{a}}}${{{a}}}}}" for a, b in itertools.pairwise("abcdefghijklmnopqrstuvwxyz")) + "${z}",
-        "${a=}" + "".join(f"${{{b}=${{{a}}}${{{a}}}}}" for a, b in itertools.pairwise("abcdefghijklmnopqrstuvwxyz")) + "${z}",
+        doubling("xx"),
+        doubling(""),
         "${a=${a}}${a}",
         "{" * 1_000_000,
         "{[" * 100_000,
         "__a" * 300_000 + "|",
     ],
-)  # fmt: skip
+)
 def test_a_bomb_ends_in_a_clear_error(text: str) -> None:
     with pytest.raises(PromptError, match="too"):
         expand_all(text)
@@ -180,8 +195,7 @@ def test_combinations_are_made_as_they_are_asked_for() -> None:
     [
         ("a.yaml", "a: [1"), ("a.yaml", "a: !!python/object/apply:os.system [ls]"), ("a.json", "[" * 100_000),
         ("a.txt", "\udcff"), ("a.yaml", "a: 2020-01-01"), ("a.yaml", "a: b\n" * 250_000),
-        ("a.yaml", "a: &a [x]\n" + "b: &b {" + ", ".join(f"k{n}: *a" for n in range(9)) + "}\n"
-         + "".join(f"c{n}: &c{n} {{" + ", ".join(f"k{m}: *{'b' if n == 0 else f'c{n - 1}'}" for m in range(9)) + "}\n" for n in range(7))),
+        ("a.yaml", aliases()),
     ],
 )  # fmt: skip
 def test_a_damaged_or_hostile_file_is_named(tmp_path: Path, name: str, text: str) -> None:

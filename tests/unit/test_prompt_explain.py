@@ -66,8 +66,8 @@ def test_bad_utf8_on_the_command_line_is_shown_and_reported(capsys: Captured) ->
 def test_people_see_steps_words_weights_tokens_and_remarks(capsys: Captured) -> None:
     assert run(["prompt", "explain", PROMPT, "--steps", "10", "--negative", "(ugly:0.5) AND [/bold]"]) == 0
     shown = capsys.readouterr().out
-    for piece in ("1–5", "6–10", "red×1.3", "ink text 0.8, image 0.5", "3 + 2 of 75", "50% is read as the fraction 0.5"):
-        assert piece in shown
+    pieces = ["1–5", "6–10", "red×1.3", "ink text 0.8, image 0.5", "3 + 2 of 75", "50% is read as the fraction 0.5"]
+    assert [piece for piece in pieces if piece not in shown] == []
     assert "ugly×0.5" in shown
     assert "/bold" in shown
 
@@ -75,6 +75,12 @@ def test_people_see_steps_words_weights_tokens_and_remarks(capsys: Captured) -> 
 def test_remarks_that_the_hires_pass_repeats_are_shown_once(capsys: Captured) -> None:
     assert run(["prompt", "explain", "a # note", "--hires-steps", "5"]) == 0
     assert capsys.readouterr().out.count("a comment") == 1
+
+
+def test_an_alternation_has_a_row_for_each_option(capsys: Captured) -> None:
+    assert run(["prompt", "explain", "[cat|dog]"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[:2] for line in lines[2:]] == [["1, 3, 5 … 19", "cat"], ["2, 4, 6 … 20", "dog"]]
 
 
 def test_parts_and_their_weights_are_shown(capsys: Captured) -> None:

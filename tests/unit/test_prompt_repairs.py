@@ -84,7 +84,7 @@ def test_comments_may_be_text() -> None:
 
 
 def test_brackets_beyond_a_hundred_deep_do_nothing() -> None:
-    for text in ("(" * 5_000 + "x" + ")" * 5_000, "[" * 5_000 + "x"):
+    for text in ("(" * 2_000 + "x" + ")" * 2_000, "[" * 2_000 + "x"):
         read = read_prompt(text)
         (part,) = read.parts[0].schedule.entries[0].weighted
         assert part.text == "x"
