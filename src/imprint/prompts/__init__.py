@@ -12,7 +12,7 @@ In the order in which a prompt passes them:
 
 `explain_prompt` does all of it for people and programs; `escape` writes any text so that it means itself. The language
 is described in docs/guides/prompts.md, with all in which it differs from AUTOMATIC1111's;
-`ReadSettings(compat="a1111")` reads a prompt exactly as A1111 does.
+`ReadSettings(compat="a1111")` keeps its quirks.
 """
 
 from imprint.prompts.chunking import CHUNK_TOKENS, COMMA_BACKTRACK, Chunk, ClipTokens, Token, Tokenizer, chunks_of

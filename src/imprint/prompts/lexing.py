@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
-MARK_LIMIT = 10_000  # more than any prompt that means something; bounds the work on those that do not
+MARK_LIMIT = 5_000  # more than any prompt that means something; bounds the work on those that do not
 LexemeKind: TypeAlias = Literal["text", "escape", "comment", "network", "and", "break", "(", ")", "[", "]", ":", "|"]
 
 # No < inside a network: without it an unclosed `<a:<a:<a:` would be searched to its end once for each <.

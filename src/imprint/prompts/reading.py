@@ -204,21 +204,21 @@ def _never_shown(node: Edit, settings: ReadSettings) -> Iterator[Remark]:
         yield Remark("never-shown", node.start, node.end, "this edit has changed before the first step")
 
 
-def _tree_remarks(nodes: tuple[Node, ...], settings: ReadSettings) -> Iterator[Remark]:
-    for node in walk(nodes):
+def _tree_remarks(
+    nodes: tuple[Node, ...], settings: ReadSettings, edited: bool = False, bracketed: bool = False
+) -> Iterator[Remark]:
+    """What stands where A1111 does not expect it: networks inside edits, BREAK inside brackets; and comments."""
+    for node in nodes:
         if isinstance(node, Comment):
             said = "a comment, which is no part of the prompt; for a literal # write \\#"
             yield Remark("comment", node.start, node.end, said)
-        yield from _inner_remarks(node, settings)
-
-
-def _inner_remarks(node: Node, settings: ReadSettings) -> Iterator[Remark]:
-    for child in children(node):
-        if isinstance(child, Network) and not isinstance(node, Emphasis):
+        elif isinstance(node, Network) and edited:
             said = "A1111 takes it out of the edit and uses it at every step"
             text = said if settings.quirks else f"this network is used only while its text is; {said}"
-            yield Remark("scheduled-network", child.start, child.end, text)
-        elif isinstance(child, Break) and isinstance(node, Emphasis):
+            yield Remark("scheduled-network", node.start, node.end, text)
+        elif isinstance(node, Break) and bracketed:
             said = "A1111 reads a BREAK inside brackets as a word of negative weight"
             text = said if settings.quirks else f"{said}; here it is a break"
-            yield Remark("break-in-brackets", child.start, child.end, text)
+            yield Remark("break-in-brackets", node.start, node.end, text)
+        edit = edited or isinstance(node, Edit | Alternation)
+        yield from _tree_remarks(children(node), settings, edit, bracketed or isinstance(node, Emphasis))

@@ -92,7 +92,7 @@ class Emphasis:
     bracket: Literal["(", "["]
     children: tuple[Node, ...]
     factor: float
-    """What weights inside are multiplied by."""
+    """What weights inside are multiplied by; 1.1 where an edit gives the weight, which then differs by step."""
     strict: bool
     """Whether A1111's grammar of edits accepts it, with all that is inside."""
 

@@ -39,7 +39,7 @@ class Line:
 
 
 class Wildcards:
-    """The wildcards of a folder; files are read when a name of theirs is first asked for.
+    """The wildcards of a folder; all files are read when a name is first asked for.
 
     Args:
         folder: with the files, in folders below it too. Links that lead out of it are passed over.

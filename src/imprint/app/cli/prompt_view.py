@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from imprint.prompts.syntax import Network
 
 REMARKS_SHOWN = 20
+SPANS_SHOWN = 4  # of steps in one row
 EXCERPT = 48  # characters of a prompt that are shown beside a remark
 SHADES = {
-    "heavier": ("#ffd75f", "#ffaf5f", "#ff875f", "#ff5f5f"),
-    "lighter": ("#87d7d7", "#5fafd7", "#5f87d7", "#8787af"),
+    "heavier": ("yellow", "bright_yellow", "bright_red", "red"),
+    "lighter": ("bright_cyan", "cyan", "bright_blue", "blue"),
 }
 
 
@@ -72,23 +73,33 @@ def _entries(part: ExplainedPart) -> Table:
     table.add_column("tokens", no_wrap=True)
     if networks:
         table.add_column("networks", overflow="fold")
-    first = 1
-    for entry in part.entries:
-        row = [_span(first, entry.end), _words(entry), _tokens(entry)]
+    for spans, entry in _grouped(part):
+        row = [_steps(spans), _words(entry), _tokens(entry)]
         table.add_row(*row, *([_networks(entry.networks)] if networks else []))
-        first = entry.end + 1
     return table
 
 
-def _span(first: int, last: int) -> str:
-    return str(last) if first == last else f"{first}–{last}"
+def _grouped(part: ExplainedPart) -> list[tuple[list[str], ExplainedEntry]]:
+    """Each different entry once, with all its spans of steps: an alternation has one row for each option."""
+    found: dict[object, tuple[list[str], ExplainedEntry]] = {}
+    first = 1
+    for entry in part.entries:
+        spans, _ = found.setdefault((entry.text, entry.networks), ([], entry))
+        spans.append(str(first) if first == entry.end else f"{first}–{entry.end}")
+        first = entry.end + 1
+    return list(found.values())
+
+
+def _steps(spans: list[str]) -> str:
+    shown = spans if len(spans) <= SPANS_SHOWN else [*spans[: SPANS_SHOWN - 1], "…", spans[-1]]
+    return ", ".join(shown).replace(", …, ", " … ")
 
 
 def _words(entry: ExplainedEntry) -> Text:
     line = Text()
     for text, weight in entry.weighted:
         if (text, weight) == ("BREAK", -1.0):
-            line.append(" ⏎ BREAK ⏎ ", "black on #5f87d7").append(" ")
+            line.append(" ⏎ BREAK ⏎ ", "black on bright_blue").append(" ")
         elif weight == 1:
             line.append(clean_text(text))
         else:
@@ -99,7 +110,7 @@ def _words(entry: ExplainedEntry) -> Text:
 def _colour(weight: float) -> str:
     """Warmer above 1, colder below: one step of the scale for each 0.15 in the logarithm."""
     if weight <= 0:
-        return "bold #af5fff"
+        return "bold magenta"
     shades = SHADES["heavier" if weight > 1 else "lighter"]
     return shades[min(int(abs(math.log(weight)) / 0.15), len(shades) - 1)]
 
@@ -131,7 +142,7 @@ def _remarks(text: str, remarks: Sequence[Remark]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for remark in remarks[:REMARKS_SHOWN]:
-        table.add_row(str(remark.start + 1), _excerpt(text, remark), Text(clean_text(remark.text), style="yellow"))
+        table.add_row(f"at {remark.start + 1}", _excerpt(text, remark), Text(clean_text(remark.text), style="yellow"))
     if (more := len(remarks) - REMARKS_SHOWN) > 0:
         table.add_row("", "", Text(f"… and {more} more; --json has them all", style="dim"))
     return table
