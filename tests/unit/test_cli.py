@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def record(message: str, *arguments: object, level: int = logging.INFO, **extra:
 def test_success_is_zero_and_goes_to_stdout(monkeypatch: Patch, capsys: Captured) -> None:
     assert showing(monkeypatch, RECORD) == 0
     shown = capsys.readouterr()
-    assert "prompt     a dog" in shown.out
+    assert re.search("prompt +a dog\n", shown.out)
     assert shown.err == ""
 
 

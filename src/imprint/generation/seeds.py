@@ -81,8 +81,6 @@ class _Source(Protocol):
 class _Counted:
     """Imprint's own."""
 
-    def __init__(self, settings: SeedSettings) -> None: ...
-
     def first(self, seed: int, shape: Shape) -> Tensor:
         return normal(seed, 0, [0], Purpose.LATENT, shape)[0]
 
@@ -127,7 +125,10 @@ class _Cpu:
         return drawn
 
 
-_KINDS: dict[str, type[_Counted] | type[_Cuda] | type[_Cpu]] = {"imprint": _Counted, "nv": _Cuda, "cpu": _Cpu}
+def _source(settings: SeedSettings) -> _Source:
+    if settings.noise_source == "imprint":
+        return _Counted()
+    return _Cpu(settings) if settings.noise_source == "cpu" else _Cuda(settings)
 
 
 class PictureNoise:
@@ -142,7 +143,7 @@ class PictureNoise:
 
     def __init__(self, seed: int, settings: SeedSettings, shape: Shape, stride: int) -> None:
         self._seed, self._settings, self._shape, self._stride = seed, settings, shape, stride
-        self._source: _Source = _KINDS[settings.noise_source.partition(":")[0]](settings)
+        self._source = _source(settings)
         self._path: BrownianPath | None = None
 
     def first(self) -> Tensor:
