@@ -390,3 +390,39 @@ def test_no_requests_give_no_pictures() -> None:
 def test_a_batch_below_one_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="batch"):
         text_to_image(shared_family(), [asked()], batch=0)
+
+
+def test_what_a_prompt_says_reaches_the_picture() -> None:
+    assert alone(asked(prompt="a [dog:cat:0.4]", steps=5)) not in {
+        alone(asked(prompt="a dog", steps=5)), alone(asked(prompt="a cat", steps=5)),
+    }  # fmt: skip
+    assert alone(asked(prompt="a [dog:cat:0]")) == alone(asked(prompt="a cat"))
+    assert alone(asked(prompt="a dog AND a cat")) != alone(asked(prompt="a dog"))
+
+
+def test_the_quirk_of_a1111_draws_another_picture() -> None:
+    edited = {"prompt": "a [dog:cat:2]", "steps": 4}
+    assert alone(asked(**edited, compat="a1111")) != alone(asked(**edited))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"cfg_start": 0.5}, {"cfg_end": 0.5}, {"cfg_rescale": 0.7}, {"clip_skip": 2}, {"emphasis": "comfy"}]
+)
+def test_guidance_and_reading_arrive_and_are_recorded(changes: dict[str, Any]) -> None:
+    request = asked(prompt="a (dog:1.4)", **changes)
+    picture = drawn(request)[0]
+    assert picture.pixels_HWC.tobytes() != alone(asked(prompt="a (dog:1.4)"))
+    assert {name: getattr(picture.record, name) for name in changes} == changes
+
+
+def test_repairs_of_a_prompt_are_said_with_their_place(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "imprint"):
+        drawn(asked(prompt="a dog, (bright:1.5.2)"))
+    assert any("prompt, character " in record.message for record in caplog.records)
+
+
+def test_a_network_in_a_prompt_is_said_to_be_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    drawn(asked(prompt="a dog <lora:zkz:0.7>"))
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "prompt: the network zkz is left out; networks are put on by a run, not yet by prompts"
+    ]

@@ -194,6 +194,8 @@ def _told(reader: Reader, request: TextToImage) -> Told:
     for what, prompt in (("prompt", told.positive), ("negative prompt", told.negative)):
         for remark in prompt.remarks:
             log.info("%s, character %d: %s", what, remark.start + 1, remark.text)
+        for name in dict.fromkeys(network.name for _, networks in prompt.network_schedule() for network in networks):
+            log.warning("%s: the network %s is left out; networks are put on by a run, not yet by prompts", what, name)
     return told
 
 
