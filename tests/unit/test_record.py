@@ -190,3 +190,17 @@ def test_fields_for_seeds_are_followed_where_a_request_has_them() -> None:
 def test_a_seed_stands_for_the_noise_of_its_tool(changes: dict[str, Any], source: str, noted: bool) -> None:
     found = understood(known=SEEDS, **changes)
     assert (found.fields["noise_source"], "RNG" in keys(found)) == (source, noted)
+
+
+@pytest.mark.parametrize(
+    ("written", "emphasis"), [("No norm", "no_norm"), ("Ignore", "ignore"), ("Original", "original")]
+)
+def test_what_a_weight_does_is_taken_over(written: str, emphasis: str) -> None:
+    assert understood(Emphasis=written).fields["emphasis"] == emphasis
+    ours = infotext_of(record(emphasis=emphasis))
+    assert (f", Emphasis: {written}, " in ours) == (emphasis != "original")
+
+
+def test_prompts_of_other_tools_are_read_with_their_quirks_and_ours_without() -> None:
+    assert understood().fields["compat"] == "a1111"
+    assert "compat" not in understand(parse_infotext(infotext_of(record()))).fields

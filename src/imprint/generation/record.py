@@ -53,6 +53,11 @@ _SAMPLER_KEYS: Mapping[str, str] = MappingProxyType({
 })
 #: A1111's sources of noise and ours that gives the same numbers. A CUDA card's are those of NV for small latents.
 _SOURCES: Mapping[str, str] = MappingProxyType({"GPU": "nv", "NV": "nv", "CPU": "cpu"})
+#: A1111's names of what a word's weight does, and two of ours that it does not know.
+_EMPHASES: Mapping[str, str] = MappingProxyType({
+    "Original": "original", "No norm": "no_norm", "Ignore": "ignore", "Original per sample": "original_per_sample",
+    "Comfy": "comfy", "Compel": "compel",
+})  # fmt: skip
 SAME_ON_CARDS = 30_000  # values of a latent; above, cards with few multiprocessors begin to draw noise of their own
 
 #: Keys that are no instructions: what made the picture, and by whom.
@@ -143,6 +148,7 @@ def infotext_of(record: PictureRecord) -> str:
         "Model": record.base_name or None,
         **_seed_parameters(record.model_dump()),
         "Lora hashes": hashes_value({lora.name: lora.short_hash for lora in loras if lora.short_hash}),
+        "Emphasis": next((t for t, name in _EMPHASES.items() if name == record.emphasis != "original"), None),
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
@@ -209,6 +215,7 @@ class _Reader:
             **self._seeds(),
         }  # fmt: skip
         self._noise(fields)
+        self._reading(fields)
         self._note_rest()
         return Understood(fields, tuple(networks), tuple(self.notes))
 
@@ -238,6 +245,13 @@ class _Reader:
         large = 4 * (fields["width_px"] or 0) * (fields["height_px"] or 0) / 64 > SAME_ON_CARDS
         if source not in _SOURCES or (source == "GPU" and large):
             self._note("RNG", source, "drawn as with NV; what a CUDA card draws depends on the card at this size")
+
+    def _reading(self, fields: dict[str, Any]) -> None:
+        """How the prompts were read: elsewhere by A1111's rules, quirks included."""
+        if tool_of(self.info) != "Imprint":
+            fields["compat"] = "a1111"
+        if self.left.get("Emphasis") in _EMPHASES:
+            fields["emphasis"] = _EMPHASES[self.left.pop("Emphasis")]
 
     def _note_rest(self) -> None:
         for key, value in self.left.items():
