@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imprint.families import open_family
     from imprint.generation.text_to_image import TextToImage, text_to_image
     from imprint.jobs.generate import GenerateResult, generate
+    from imprint.jobs.grid import Axis, GridRecipe, GridResult, grid
     from imprint.jobs.personalize import PersonalizeResult, personalize, resume
     from imprint.jobs.recipe import GenerateRecipe, PersonalizeRecipe
     from imprint.latents import encode_dataset
@@ -31,6 +32,7 @@ __all__ = [
     # the main job
     "PersonalizeRecipe", "PersonalizeResult", "personalize", "resume",
     "GenerateRecipe", "GenerateResult", "generate",
+    "Axis", "GridRecipe", "GridResult", "grid",
     # its stages, one by one
     "read_photos", "build_dataset", "open_family", "encode_dataset", "TextToImage", "text_to_image",
     # what they leave behind
@@ -40,6 +42,10 @@ __all__ = [
 ]  # fmt: skip
 
 _PLACES = {
+    "Axis": "imprint.jobs.grid",
+    "GridRecipe": "imprint.jobs.grid",
+    "GridResult": "imprint.jobs.grid",
+    "grid": "imprint.jobs.grid",
     "GenerateRecipe": "imprint.jobs.recipe",
     "GenerateResult": "imprint.jobs.generate",
     "PersonalizeRecipe": "imprint.jobs.recipe",

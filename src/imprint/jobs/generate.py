@@ -5,6 +5,8 @@ Reads: a base, a run's result. Writes: PNG files with their record inside. Does 
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from imprint.jobs.bases import NANO, open_base
 from imprint.jobs.personalize import RESULT, load_recipe
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
-from imprint.methods import Handle, apply
+from imprint.methods import apply
 from imprint.weights import load_state
 
 
@@ -39,40 +41,77 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
         ModelError: if the base is none, or not the one the result was trained on.
         OutputError: if a file stands in the way of the folder.
     """
-    run = RunFolder.open(recipe.run) if recipe.run else None
-    trained = load_recipe(run) if run else None
-    base = recipe.base or (trained.base if trained else NANO)
-    out = recipe.out or (run.path / "pictures" if run else Path("pictures"))
+    found = sources(recipe)
+    out = recipe.out or (found.run.path / "pictures" if found.run else Path("pictures"))
     if out.exists() and not out.is_dir():
         raise OutputError("a file stands where the folder of the pictures should be", where=out, hint="use --out")
-    family = open_base(base, "fp32", recipe.device)
-    adapters, handle = _apply(recipe, run, trained.name if trained else "", family)
-    try:
-        pictures = text_to_image(family, _requests(recipe), adapters=adapters, batch=recipe.batch)
+    family = open_base(found.base, "fp32", recipe.device)
+    with applied(recipe, found, family) as adapters:
+        pictures = text_to_image(family, requests(recipe), adapters=adapters, batch=recipe.batch)
         tell = announce("pictures")
         paths: list[Path] = []
         for picture in pictures:
             paths.append(free_path(out, picture.record.seed))
             save_picture(paths[-1], picture)
             tell(len(paths), recipe.count)
-    finally:
-        if handle:
-            handle.eject()
     return GenerateResult(tuple(paths))
 
 
-def _apply(
-    recipe: GenerateRecipe, run: RunFolder | None, name: str, family: Family,
-) -> tuple[tuple[AdapterRecord, ...], Handle | None]:
-    if run is None:
-        return (), None
-    path = run.result / RESULT
-    state = load_state(path)
-    record = AdapterRecord(name=name, kind=state.kind, strength=recipe.strength, sha256=sha256_file(path))
-    return (record,), apply(family, state, recipe.strength)
+@dataclass(frozen=True)
+class Sources:
+    """What a recipe draws with.
+
+    Attributes:
+        base: by name or folder: the recipe's, or its run's.
+        run: whose result is put on the base, if any.
+        name: of the run's subject.
+    """
+
+    base: str
+    run: RunFolder | None = None
+    name: str = ""
+
+    @property
+    def result(self) -> Path | None:
+        """The weights that the run learnt."""
+        return self.run.result / RESULT if self.run else None
 
 
-def _requests(recipe: GenerateRecipe) -> list[TextToImage]:
+def sources(recipe: GenerateRecipe) -> Sources:
+    """The base and the run that a recipe means.
+
+    Raises: InputError: if the run is none.
+    """
+    if recipe.run is None:
+        return Sources(recipe.base or NANO)
+    run = RunFolder.open(recipe.run)
+    trained = load_recipe(run)
+    return Sources(recipe.base or trained.base, run, trained.name)
+
+
+@contextmanager
+def applied(recipe: GenerateRecipe, found: Sources, family: Family) -> Generator[tuple[AdapterRecord, ...]]:
+    """Put what a run learnt on its base for as long as the context lasts.
+
+    Yields: what is on the base, for the record.
+    Raises: InputError, ModelError: if the run has no result, or one for another base.
+    """
+    if found.result is None:
+        yield ()
+        return
+    state = load_state(found.result)
+    record = AdapterRecord(
+        name=found.name, kind=state.kind, strength=recipe.strength, sha256=sha256_file(found.result)
+    )
+    handle = apply(family, state, recipe.strength)
+    try:
+        yield (record,)
+    finally:
+        handle.eject()
+
+
+def requests(recipe: GenerateRecipe) -> list[TextToImage]:
+    """The pictures that a recipe asks for, in the order of their seeds."""
     return [
         TextToImage(
             prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, steps=recipe.steps,
