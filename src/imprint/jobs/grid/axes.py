@@ -135,7 +135,7 @@ def _matrix(recipe: GridRecipe) -> tuple[Steps, Steps, Mapping[str, object]]:
             return Steps()
         adds = [Add(chosen, JOINTS[matrix.joint], matrix.side, matrix.place, rank) for chosen in combinations(some)]
         named = ((" + ".join(add.options) or "none", add) for add in adds)
-        return Steps("with", tuple(Step(label, list(add.options), rewrite=add) for label, add in named))
+        return Steps("options", tuple(Step(label, list(add.options), rewrite=add) for label, add in named))
 
     last = matrix.place == "end"  # what is joined first stands nearest to the base
     return steps(options[:half], 0 if last else 1), steps(options[half:], 1 if last else 0), {path: base}

@@ -27,6 +27,7 @@ from imprint.training.stopping import StopRequest
 
 log = logging.getLogger(__name__)
 
+MODEL_FILES = ("safetensors", "json", "txt")  # weights, configurations, the tokenizer's words
 WITHOUT_EFFECT = {"out", "device", "batch", "base", "run"}  # base and run count by what is in them
 #: What may befall one cell and need not end the grid; torch says RuntimeError for all that a network cannot do,
 #: memory that does not suffice among it.
@@ -154,7 +155,7 @@ class Draughtsman:
 
     def _hash(self, path: Path) -> str:
         if path not in self._hashes:
-            self._hashes[path] = sha256_file(path) if path.is_file() else folder_hash(path)
+            self._hashes[path] = sha256_file(path) if path.is_file() else _model_hash(path)
         return self._hashes[path]
 
     def _done(self, cell: Cell, kept: Kept) -> None:
@@ -183,6 +184,11 @@ def cell_key(recipe: GenerateRecipe, weights: Sequence[str]) -> str:
 def file_name(cell: Cell, key: str) -> str:
     """Where a cell lay when it was drawn, and what it is: grids that grow keep their pictures."""
     return f"z{cell.z:02d}-y{cell.y:03d}-x{cell.x:03d}-{key[:12]}.png"
+
+
+def _model_hash(folder: Path) -> str:
+    """Of all in a model's folder that decides pictures: the same weights with another schedule draw others."""
+    return sha256_json([folder_hash(folder, f"**/*.{kind}") for kind in MODEL_FILES])
 
 
 def _models(cell: Cell) -> tuple[object, ...]:

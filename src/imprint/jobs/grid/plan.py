@@ -68,6 +68,7 @@ def plan_grid(recipe: GridRecipe, seeds: Seeds) -> Plan:
         got = f"{len(axes.x)} x {len(axes.y)} x {len(axes.z)} = {count}"
         allowed, hint = f"{recipe.max_cells} at most", "take fewer values, or set max_cells"
         raise ConfigError("the grid has too many cells", where="grid", got=got, allowed=allowed, hint=hint)
+    _check_apart(axes)
     base = changed(recipe.generate, axes.base, where="generate", explain=EXPLAIN)
     _check_replacements(axes, base)
     cells, problems = list[Cell](), dict[str, None]()
@@ -124,6 +125,16 @@ def _composed(base: GenerateRecipe, steps: Sequence[Step]) -> GenerateRecipe:
         source = "".join(f"{step.source}: " for step in steps if step.source)
         first, *rest = error.what.splitlines()
         raise ConfigError("\n".join([first, *(f"  {source}{line.strip()}" for line in rest)])) from error
+
+
+def _check_apart(axes: Axes) -> None:
+    """No two axes may set the same field: one of them would do nothing."""
+    named = {"x": axes.x, "y": axes.y, "z": axes.z}
+    setters = {letter: {path: step for step in axis.steps for path in step.fields} for letter, axis in named.items()}
+    for (one, first), (other, second) in itertools.combinations(setters.items(), 2):
+        for path in sorted(first.keys() & second.keys()):
+            sources = "".join(f" ({step.source})" for step in (first[path], second[path]) if step.source)
+            raise ConfigError(f"{one} and {other} both set this field{sources}", where=path)
 
 
 def _check_replacements(axes: Axes, base: GenerateRecipe) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -79,7 +79,8 @@ class GridRecipe(Config):
     matrix: Matrix | None = None
     """Combine the options in the prompt, on x and y."""
     prompts: Path | None = None
-    """A file of prompts, one a line, or of lines of options as `--prompt "a dog" --steps 20`; they lie on y."""
+    """A file of prompts, one a line, or of lines of options as `--prompt "a dog" --steps 20`; they lie on y, and
+    generate.prompt may be left out."""
     vary_seeds: bool = False
     """Give every cell a seed of its own: that of the picture, and one more for each next cell."""
     max_cells: int = Field(default=1000, ge=1, le=100_000)
@@ -88,6 +89,17 @@ class GridRecipe(Config):
     """How the finished sheet looks."""
     out: Path = Path("grid")
     """The folder of cells, manifest and sheets. Where a grid stands already, what is missing or changed is drawn."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prompts_are_in_the_file(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        values = cast("dict[str, Any]", data)
+        picture = values.get("generate", {})
+        if values.get("prompts") is None or not isinstance(picture, dict):
+            return values
+        return values | {"generate": {"prompt": "", **cast("dict[str, Any]", picture)}}
 
     @model_validator(mode="after")
     def _one_thing_on_an_axis(self) -> GridRecipe:
