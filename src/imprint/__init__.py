@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imprint.generation.text_to_image import TextToImage, text_to_image
     from imprint.jobs.again import AgainRecipe, AgainResult, again
     from imprint.jobs.generate import GenerateResult, generate
+    from imprint.jobs.grid import Axis, GridRecipe, GridResult, grid
     from imprint.jobs.personalize import PersonalizeResult, personalize, resume
     from imprint.jobs.recipe import GenerateRecipe, PersonalizeRecipe
     from imprint.latents import encode_dataset
@@ -34,6 +35,7 @@ __all__ = [
     "PersonalizeRecipe", "PersonalizeResult", "personalize", "resume",
     "GenerateRecipe", "GenerateResult", "generate",
     "AgainRecipe", "AgainResult", "again",
+    "Axis", "GridRecipe", "GridResult", "grid",
     # its stages, one by one
     "read_photos", "build_dataset", "open_family", "encode_dataset", "TextToImage", "text_to_image",
     # what they leave behind
@@ -45,6 +47,10 @@ __all__ = [
 _PLACES = {
     "AgainRecipe": "imprint.jobs.again",
     "AgainResult": "imprint.jobs.again",
+    "Axis": "imprint.jobs.grid",
+    "GridRecipe": "imprint.jobs.grid",
+    "GridResult": "imprint.jobs.grid",
+    "grid": "imprint.jobs.grid",
     "GenerateRecipe": "imprint.jobs.recipe",
     "GenerateResult": "imprint.jobs.generate",
     "PersonalizeRecipe": "imprint.jobs.recipe",

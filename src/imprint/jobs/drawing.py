@@ -76,10 +76,18 @@ def save_numbered(folder: Path, picture: Picture, base: str, form: Png | Jpeg | 
         form: the kind of file.
     Returns: the file.
     """
-    named = replace(picture, record=picture.record.model_copy(update={"base_name": base}))
-    path = free_path(folder, named.record.seed, SUFFIXES[form.kind])
-    save_picture(path, named, infotext_of(named.record), form)
+    path = free_path(folder, picture.record.seed, SUFFIXES[form.kind])
+    save_drawn(path, picture, base, form)
     return path
+
+
+def save_drawn(path: Path, picture: Picture, base: str, form: Png | Jpeg | Webp) -> None:
+    """Write a picture with its record and the infotext inside.
+
+    Args and errors: as `save_numbered` and `save_picture`.
+    """
+    named = replace(picture, record=picture.record.model_copy(update={"base_name": base}))
+    save_picture(path, named, infotext_of(named.record), form)
 
 
 def free_path(folder: Path, seed: int, suffix: str = ".png") -> Path:

@@ -35,23 +35,48 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
         ModelError: if the base is none, or not the one the result was trained on.
         OutputError: if a file stands in the way of the folder.
     """
-    run = RunFolder.open(recipe.run) if recipe.run else None
-    trained = load_recipe(run) if run else None
-    base = recipe.base or (trained.base if trained else NANO)
-    out = check_folder(recipe.out or (run.path / "pictures" if run else Path("pictures")))
-    learnt = [Learnt(run.result / RESULT, trained.name, recipe.strength)] if run and trained else []
-    family = open_base(base, "fp32", recipe.device)
-    with applied(family, learnt) as adapters:
-        pictures = text_to_image(family, _requests(recipe), adapters=adapters, batch=recipe.batch)
+    found = sources(recipe)
+    out = check_folder(recipe.out or (found.run.path / "pictures" if found.run else Path("pictures")))
+    family = open_base(found.base, "fp32", recipe.device)
+    with applied(family, found.learnt) as adapters:
+        pictures = text_to_image(family, requests(recipe), adapters=adapters, batch=recipe.batch)
         tell = announce("pictures")
         paths: list[Path] = []
         for picture in pictures:
-            paths.append(save_numbered(out, picture, base_name(base), recipe.format))
+            paths.append(save_numbered(out, picture, base_name(found.base), recipe.format))
             tell(len(paths), recipe.count)
     return GenerateResult(tuple(paths))
 
 
-def _requests(recipe: GenerateRecipe) -> list[TextToImage]:
+@dataclass(frozen=True)
+class Sources:
+    """What a recipe draws with.
+
+    Attributes:
+        base: by name or folder: the recipe's, or its run's.
+        run: whose result is put on the base, if any.
+        learnt: that result.
+    """
+
+    base: str
+    run: RunFolder | None = None
+    learnt: tuple[Learnt, ...] = ()
+
+
+def sources(recipe: GenerateRecipe) -> Sources:
+    """The base and the run that a recipe means.
+
+    Raises: InputError: if the run is none.
+    """
+    if recipe.run is None:
+        return Sources(recipe.base or NANO)
+    run = RunFolder.open(recipe.run)
+    trained = load_recipe(run)
+    return Sources(recipe.base or trained.base, run, (Learnt(run.result / RESULT, trained.name, recipe.strength),))
+
+
+def requests(recipe: GenerateRecipe) -> list[TextToImage]:
+    """The pictures that a recipe asks for, in the order of their seeds."""
     shared = recipe.model_dump(include=set(TextToImage.model_fields) - {"seed", "variation_seed"})
     if recipe.variation_seed is not None and recipe.variation_strength:
         # Variations are of one picture, so here it is the other seed that counts on.

@@ -110,6 +110,25 @@ def generate(
 
 
 @app.command()
+def grid(out: OutFlag = None, config: ConfigFlag = None, sets: SetFlag = None, json: JsonFlag = False) -> None:
+    """Draw a grid of pictures, and a sheet with labels.
+
+    In grid/ unless --out says otherwise. Repeat the command to go on; exit code 1 says that cells failed.
+    """
+    from imprint.jobs.grid import GridRecipe
+    from imprint.jobs.grid import grid as draw
+
+    recipe = load_config(GridRecipe, config, sets or (), {"out": out}, explain="imprint explain --recipe grid")
+    with job():
+        result = draw(recipe)
+    failed = [f"failed   {dict(cell.values)}: {cell.error}" for cell in result.failed]
+    sheets = [f"sheet    {sheet}" for sheet in result.sheets]
+    print_json(result) if json else print_lines(*failed, *sheets, f"cells    {result.manifest}")
+    if failed:
+        raise Exit(1)
+
+
+@app.command()
 def demo(out: OutFlag = None, json: JsonFlag = False) -> None:
     """Teach the embedded base a new subject.
 
