@@ -68,8 +68,8 @@ def report(
 
     Model card, curves and a contact sheet, beside the weights unless --out says otherwise.
     """
-    from imprint.jobs.nano import report as run
     from imprint.jobs.nano.report import Plan
+    from imprint.jobs.nano.report import write_card as run
 
     plan = load_config(Plan, config, sets or (), explain="imprint explain --recipe nano-report")
     if scales := numbers(sweep_cfg, "--sweep-cfg"):
