@@ -199,6 +199,28 @@ def again(
     print_json(result) if json else print_lines(result.picture)
 
 
+@app.command()
+def networks(
+    folder: Annotated[Path | None, Argument(metavar="FOLDER", help="Where they are; networks/ without.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List LoRAs, embeddings, hypernetworks and blends.
+
+    By the names and hashes that prompts find them by; each file is hashed once.
+    """
+    from imprint.app.cli.networks import networks_table
+    from imprint.jobs.networks import list_networks
+
+    with job():
+        listed = list_networks(folder)
+    if json:
+        print_json(listed)
+    elif listed.networks:
+        print_table(networks_table(listed))
+    else:
+        print_lines(f"no networks in {', '.join(map(str, listed.folders))}")
+
+
 def _show_run(result: PersonalizeResult, json: bool) -> None:
     """A finished run: the scores as a table and where to look, or everything as JSON."""
     if json:
