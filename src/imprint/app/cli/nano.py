@@ -81,7 +81,7 @@ def report(
         print_json(rows) if json else print_lines(*sweep_table(rows))
         return
     with job():
-        result = run(base, out, plan)
+        result = run(base or "nano", out, plan)
     print_json(result) if json else print_lines(result)
 
 
