@@ -18,7 +18,9 @@ from imprint.artifacts.picture import read_record
 from imprint.config import load_config
 from imprint.errors import ConfigError, Interrupted, NumericsError, OutputError
 from imprint.jobs.grid import GridRecipe, GridResult, drawing, grid
+from imprint.jobs.personalize import personalize
 from make import tiny_base, write_tiny_base
+from tiny_run import tiny_recipe
 
 pytestmark = pytest.mark.unit
 
@@ -187,6 +189,19 @@ def test_each_base_is_opened_once_whichever_axis_it_lies_on(tmp_path: Path, monk
     other = str(write_tiny_base(tmp_path / "other", "v_prediction"))
     grid(recipe(tmp_path / "g", x={"field": "base", "values": [str(tiny_base()), other]}))
     assert opened == [str(tiny_base()), other]
+
+
+def test_a_run_is_put_on_its_base_once_for_each_strength(tmp_path: Path, monkeypatch: Patch) -> None:
+    learnt = personalize(tiny_recipe(tmp_path, loop={"steps": 2, "checkpoint_every": 2}, class_images={"count": 2}))
+    opened, applied = (counted(monkeypatch, name, getattr(drawing, name)) for name in ("open_base", "applied"))
+    generate = {"run": learnt.run, "base": None}
+    axes = {"x": {"field": "strength", "values": "0, 1"}, "y": {"field": "seed", "values": "1, 2"}}
+    result = grid(recipe(tmp_path / "g", generate=generate, **axes))
+    strengths = [read_record(file).adapters[0].strength for file in files(result) if file]
+    assert (strengths, len(opened), len(applied)) == ([0, 1, 0, 1], 1, 2)
+    runs = {"field": "run", "values": [str(learnt.run), str(tmp_path / "none")]}
+    result = grid(recipe(tmp_path / "h", generate=generate, x=runs, y=None))
+    assert [bool(file) for file in files(result)] == [True, False]
 
 
 def test_equal_cells_are_drawn_once(tmp_path: Path, monkeypatch: Patch) -> None:
