@@ -62,8 +62,9 @@ nano-report: $(STAMP)  ## measure the embedded base again over 3 seeds: model ca
 nano-benchmark: $(STAMP)  ## every method on the twelve held-out subjects, 3 seeds (hours; interrupt and repeat to resume)
 	@$(BIN)/imprint nano benchmark --page docs/personalisation-benchmark.md
 
-docs: $(STAMP)  ## write the reference pages of recipes again from the models
+docs: $(STAMP)  ## write the reference pages of recipes and samplers again from the code
 	@PYTHONPATH=tests $(BIN)/python -m surface.recipe_pages
+	@PYTHONPATH=tests $(BIN)/python -m surface.sampler_page
 
 bench: $(STAMP)  ## our training step against a plain loop
 	@$(BIN)/python benchmarks/train_step.py

@@ -13,13 +13,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from imprint.artifacts.found_record import FoundRecord, find_record
     from imprint.artifacts.picture import Picture, read_record, save_picture
     from imprint.artifacts.run_folder import RunFolder
     from imprint.dataset import build_dataset
     from imprint.errors import ImprintError
     from imprint.families import open_family
     from imprint.generation.text_to_image import TextToImage, text_to_image
+    from imprint.jobs.again import AgainRecipe, AgainResult, again
     from imprint.jobs.generate import GenerateResult, generate
+    from imprint.jobs.grid import Axis, GridRecipe, GridResult, grid
     from imprint.jobs.personalize import PersonalizeResult, personalize, resume
     from imprint.jobs.recipe import GenerateRecipe, PersonalizeRecipe
     from imprint.latents import encode_dataset
@@ -31,19 +34,28 @@ __all__ = [
     # the main job
     "PersonalizeRecipe", "PersonalizeResult", "personalize", "resume",
     "GenerateRecipe", "GenerateResult", "generate",
+    "AgainRecipe", "AgainResult", "again",
+    "Axis", "GridRecipe", "GridResult", "grid",
     # its stages, one by one
     "read_photos", "build_dataset", "open_family", "encode_dataset", "TextToImage", "text_to_image",
     # what they leave behind
-    "Picture", "RunFolder", "read_record", "save_picture",
+    "Picture", "RunFolder", "read_record", "save_picture", "FoundRecord", "find_record",
     "ImprintError",
     "__version__",
 ]  # fmt: skip
 
 _PLACES = {
+    "AgainRecipe": "imprint.jobs.again",
+    "AgainResult": "imprint.jobs.again",
+    "Axis": "imprint.jobs.grid",
+    "GridRecipe": "imprint.jobs.grid",
+    "GridResult": "imprint.jobs.grid",
+    "grid": "imprint.jobs.grid",
     "GenerateRecipe": "imprint.jobs.recipe",
     "GenerateResult": "imprint.jobs.generate",
     "PersonalizeRecipe": "imprint.jobs.recipe",
     "PersonalizeResult": "imprint.jobs.personalize",
+    "again": "imprint.jobs.again",
     "personalize": "imprint.jobs.personalize",
     "resume": "imprint.jobs.personalize",
     "generate": "imprint.jobs.generate",
@@ -54,6 +66,8 @@ _PLACES = {
     "TextToImage": "imprint.generation.text_to_image",
     "text_to_image": "imprint.generation.text_to_image",
     "Picture": "imprint.artifacts.picture",
+    "FoundRecord": "imprint.artifacts.found_record",
+    "find_record": "imprint.artifacts.found_record",
     "RunFolder": "imprint.artifacts.run_folder",
     "read_record": "imprint.artifacts.picture",
     "save_picture": "imprint.artifacts.picture",

@@ -54,6 +54,18 @@ class Registry(Generic[T]):
             )
         return self._entries[key]
 
+    def find(self, name: str) -> str | None:
+        """The registered name that a name or alias stands for, capitals ignored; None where there is none."""
+        if name in self:
+            return self._aliases.get(name, name)
+        lowered = {alias.lower(): key for alias, key in self._aliases.items()}
+        lowered.update((key.lower(), key) for key in self._entries)
+        return lowered.get(name.lower())
+
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """The other names of an entry, in order of registration."""
+        return tuple(alias for alias, key in self._aliases.items() if key == name)
+
     def names(self) -> tuple[str, ...]:
         """Every name, without aliases, in order of registration."""
         return tuple(self._entries)

@@ -27,6 +27,7 @@ from reliability.children import fingerprint, in_child, on_change
 from tiny_run import STEPS, tiny_recipe
 
 INTERRUPTED = 130
+PATIENCE_S = 60  # on a busy machine a signal may wait for seconds; two that wait together become one
 PLACES = ("class images", "cache", "samples", *range(1, STEPS + 1))
 
 
@@ -35,7 +36,7 @@ def send(number: signal.Signals, times: int = 1) -> None:
         before = signal.getsignal(number)
         os.kill(os.getpid(), number)
         # The system may give it to another thread, which hands it over later; two that wait at once become one.
-        deadline = time.monotonic() + 1
+        deadline = time.monotonic() + PATIENCE_S
         while signal.getsignal(number) is before and time.monotonic() < deadline:
             time.sleep(0.001)
 

@@ -15,6 +15,7 @@ from imprint import errors
 from imprint.app.cli.recipes import RECIPES
 from imprint.app.cli.verbs import app
 from surface.recipe_pages import page
+from surface.sampler_page import page as sampler_page
 
 pytestmark = pytest.mark.surface
 
@@ -62,9 +63,16 @@ def test_the_page_of_a_recipe_is_what_its_models_say(verb: str) -> None:
     assert written == page(verb), "write the pages again with `make docs`"
 
 
+def test_the_page_of_samplers_is_what_the_registries_say() -> None:
+    written = (REFERENCE / "samplers.md").read_text(encoding="utf-8")
+    assert written == sampler_page(), "write the page again with `make docs`"
+
+
 def test_no_flag_mirrors_a_field() -> None:
     allowed = {"--name", "--class", "--base", "--out", "--seed", "--count", "--run"}  # of the verbs' own sentences
     allowed |= {"--sweep-cfg", "--method", "--subjects", "--seeds", "--page"}
+    # `prompt explain` takes no recipe: these are its only settings.
+    allowed |= {"--negative", "--steps", "--hires-steps", "--compat", "--wildcards"}
     shared = {"--config", "--set", "--json", "--recipe", "-n"}
     flags = {word for _, words in verbs() for word in words if word.startswith("-")}
     assert flags <= allowed | shared

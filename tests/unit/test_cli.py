@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from imprint.app.cli.lists import numbers, parts, spelt_out
 from imprint.app.cli.output import as_json, print_fields
 from imprint.app.cli.progress import BarHandler, LineHandler, progress_on_stderr
 from imprint.app.cli.threads import available_cores
+from imprint.artifacts.found_record import FoundRecord
 from imprint.artifacts.picture import PictureRecord
 from imprint.errors import ConfigError, ImprintError, ModelError, PhotoError
 
@@ -31,14 +33,14 @@ RECORD = PictureRecord(
 
 
 def showing(monkeypatch: Patch, outcome: BaseException | PictureRecord, *flags: str) -> int:
-    """`imprint show` with a reader of records that does what the test wants."""
+    """`imprint show` with a finder of records that does what the test wants."""
 
-    def read(_: Path) -> PictureRecord:
+    def find(_: Path) -> FoundRecord:
         if isinstance(outcome, BaseException):
             raise outcome
-        return outcome
+        return FoundRecord("Imprint", "PNG text", outcome)
 
-    monkeypatch.setattr("imprint.artifacts.picture.read_record", read)
+    monkeypatch.setattr("imprint.artifacts.found_record.find_record", find)
     return run(["show", "a.png", *flags])
 
 
@@ -51,7 +53,7 @@ def record(message: str, *arguments: object, level: int = logging.INFO, **extra:
 def test_success_is_zero_and_goes_to_stdout(monkeypatch: Patch, capsys: Captured) -> None:
     assert showing(monkeypatch, RECORD) == 0
     shown = capsys.readouterr()
-    assert "prompt     a dog" in shown.out
+    assert re.search("prompt +a dog\n", shown.out)
     assert shown.err == ""
 
 

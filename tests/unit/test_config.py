@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
 
-from imprint.config import Config, FieldHelp, describe, dump_toml, explain, load_config
+from imprint.config import Config, FieldHelp, changed, describe, dump_toml, explain, load_config
 from imprint.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -263,3 +263,19 @@ def test_explain_shows_a_place_and_what_is_below(path: str, line: str) -> None:
 def test_explain_of_a_wrong_path_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"did you mean `method\.adapter\.rank`"):
         explain(Toy, "method.adapter.rnak")
+
+
+def test_fields_are_changed_by_path_and_the_rest_stays() -> None:
+    before = toy("method.rank=16", "average=none", "rate=0.5", "photos=some")
+    after = changed(before, {"method.layers": "attention", "rate": None, "steps": "7"})
+    assert after.model_dump() == {**before.model_dump(), "rate": None, "steps": 7, "method": after.method.model_dump()}
+    assert after.method == Adapter(rank=16, layers="attention")
+    assert changed(before, {}) == before
+    assert changed(before, {"method.everything.text_encoder": True}).method == Everything(text_encoder=True)
+
+
+def test_a_wrong_change_names_every_problem() -> None:
+    with pytest.raises(ConfigError, match=r"cell: 2 problem.*\n.*method\.adapter\.rank = 0.*\n.*did you mean `steps`"):
+        changed(toy(), {"method.rank": 0, "stepz": 3}, where="cell")
+    with pytest.raises(ConfigError, match="at least 100 steps"):
+        changed(toy(), {"name": "long", "steps": 5})

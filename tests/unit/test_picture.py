@@ -54,6 +54,14 @@ def text_chunk(text: str | bytes, key: bytes = b"imprint") -> bytes:
     return chunk(b"tEXt", key + b"\0" + (text.encode() if isinstance(text, str) else text))
 
 
+def test_a_record_from_before_seeds_had_settings_reads_as_their_defaults(tmp_path: Path) -> None:
+    old = {"prompt": "a dog", "steps": 3, "cfg_scale": 5.0, "sampler": "euler", "schedule": "uniform", "seed": 1,
+           "width_px": 16, "height_px": 8}  # fmt: skip
+    read = read_record(png_with(tmp_path, text_chunk(json.dumps(old))))
+    assert (read.noise_source, read.variation_seed, read.variation_strength, read.ensd) == ("imprint", None, 0, 0)
+    assert (read.resize_from_width_px, read.eta, read.s_churn, read.s_tmax) == (None, None, None, None)
+
+
 def test_pixels_and_record_survive_the_file(tmp_path: Path) -> None:
     adapters = (AdapterRecord(name="zkz", kind="lora", strength=0.5, sha256="cd" * 32),)
     picture = Picture(PIXELS, record(adapters=adapters, prompt='ein Hündchen 🐶 "quoted" \\ \n'))

@@ -23,6 +23,16 @@ def test_an_alias_finds_its_entry() -> None:
     assert samplers().get("k_euler") == samplers().get("euler") == 1
 
 
+@pytest.mark.parametrize(("name", "found"), [("euler", "euler"), ("K_Euler", "euler"), ("DDIM", "ddim"), ("x", None)])
+def test_finding_ignores_capitals_and_gives_the_registered_name(name: str, found: str | None) -> None:
+    assert samplers().find(name) == found
+
+
+def test_an_entry_knows_its_other_names() -> None:
+    assert samplers().aliases("euler") == ("k_euler",)
+    assert samplers().aliases("ddim") == ()
+
+
 def test_an_unknown_name_is_answered_with_the_nearest_and_all_others() -> None:
     with pytest.raises(UnknownNameError) as caught:
         samplers().get("DDMI")

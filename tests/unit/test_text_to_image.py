@@ -20,6 +20,7 @@ from imprint.diffusion.schedule import NoiseSchedule
 from imprint.errors import ConfigError, NumericsError
 from imprint.families.family import Family
 from imprint.families.sd1 import StableDiffusion1
+from imprint.generation.conditioning import Conditioning, Guidance, Line, Progress, Stretch
 from imprint.generation.denoiser import guided_denoiser
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.text_to_image import PROMPT_LIMIT, GenerationStep, TextToImage, text_to_image
@@ -99,16 +100,16 @@ def test_a_batch_holds_only_neighbours_of_one_shape() -> None:
 
 
 def test_each_prompt_is_encoded_once_in_a_call() -> None:
-    family, texts = tiny_family(), list[str]()
-    encode = family.encode_text
+    family, calls = tiny_family(), list[int]()
+    encode = family.encode_tokens
 
-    def spy(some: list[str]) -> Any:
-        texts.extend(some)
-        return encode(some)
+    def spy(tokens_BN: Tensor, *given: Any) -> Any:
+        calls.append(len(tokens_BN))
+        return encode(tokens_BN, *given)
 
-    cast("Any", family).encode_text = spy
+    cast("Any", family).encode_tokens = spy
     drawn(*[asked(prompt=f"dog {number}", negative_prompt="blur") for number in range(3)], family=family)
-    assert sorted(texts) == ["blur", "dog 0", "dog 1", "dog 2"]
+    assert calls == [1] * 4
 
 
 @pytest.mark.parametrize(
@@ -123,10 +124,53 @@ def test_each_prompt_is_encoded_once_in_a_call() -> None:
         {"sampler": "ddim"},
         {"schedule": "uniform"},
         {"seed": 2},
+        {"noise_source": "cpu"},
+        {"noise_source": "nv"},
+        {"variation_seed": 2, "variation_strength": 0.3},
+        {"resize_from_width_px": 16, "resize_from_height_px": 16},
     ],
 )
 def test_every_option_arrives(changes: dict[str, Any]) -> None:
     assert alone(asked(**changes)) != alone(asked())
+
+
+@pytest.mark.parametrize(
+    ("sampler", "option"),
+    [
+        ("euler_a", {"ensd": 31337}),
+        ("euler_a", {"eta": 0.5}),
+        ("euler_a", {"s_noise": 1.5}),
+        ("euler", {"s_churn": 2.0}),
+        ("dpmpp_2m_sde", {"eta": 0.0}),
+    ],
+)
+def test_every_option_of_a_sampler_arrives(sampler: str, option: dict[str, Any]) -> None:
+    assert alone(asked(sampler=sampler, **option)) != alone(asked(sampler=sampler))
+
+
+def test_churn_arrives_with_its_levels() -> None:
+    everywhere, nowhere = asked(sampler="euler", s_churn=2.0), asked(sampler="euler", s_churn=2.0, s_tmin=100.0)
+    assert alone(nowhere) == alone(asked(sampler="euler")) != alone(everywhere)
+    assert alone(asked(sampler="euler", s_churn=2.0, s_tmax=0.001)) == alone(nowhere)
+
+
+def test_a_name_that_says_sampler_and_schedule_sets_both() -> None:
+    request = asked(sampler="DPM++ 2M SDE Karras")
+    assert (request.sampler, request.schedule) == ("dpmpp_2m_sde", "karras")
+    assert asked(sampler="Euler a", schedule="Automatic").schedule is None
+    assert asked(sampler="LMS Karras", schedule="karras").schedule == "karras"
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS.names() if SAMPLERS.get(name).adaptive])
+def test_a_sampler_that_looks_at_the_picture_draws_each_alone(sampler: str) -> None:
+    assert max(calls_of([asked(seed=seed, sampler=sampler) for seed in (1, 2)], batch=2)) == 2
+
+
+def test_levels_of_a_family_are_recorded_by_their_own_name() -> None:
+    family = tiny_family()
+    cast("Any", family).name = "sdxl"
+    record = drawn(asked(schedule="Align Your Steps"), family=family)[0].record
+    assert record.schedule == "align_your_steps_xl"
 
 
 def test_sizes_are_those_asked_for_or_native() -> None:
@@ -138,7 +182,9 @@ def test_sizes_are_those_asked_for_or_native() -> None:
 
 def test_a_record_is_enough_to_make_the_picture_again() -> None:
     adapter = AdapterRecord(name="zkz", kind="lora", strength=0.8)
-    picture = drawn(asked(sampler="Euler a", negative_prompt="blur", width_px=24), adapters=[adapter])[0]
+    changes = {"variation_seed": 4, "variation_strength": 0.2, "ensd": 9, "noise_source": "nv:2", "eta": 0.7}
+    request = asked(sampler="Euler a", negative_prompt="blur", width_px=24, **changes)
+    picture = drawn(request, adapters=[adapter])[0]
     fields = picture.record.model_dump()
     assert (fields["sampler"], fields["schedule"], fields["family"]) == ("euler_a", "uniform", "sd1")
     assert picture.record.adapters == (adapter,)
@@ -184,11 +230,12 @@ def test_a_listener_may_stop_and_leaves_the_networks_as_they_were() -> None:
     assert family.unet.training
 
 
-def test_nan_from_the_network_is_an_error_and_no_black_picture() -> None:
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "dpm_adaptive", "unipc"])
+def test_nan_from_the_network_is_an_error_and_no_black_picture(sampler: str) -> None:
     family = tiny_family()
     next(family.unet.parameters()).data.fill_(float("nan"))
     with pytest.raises(NumericsError, match="NaN"):
-        drawn(asked(), family=family)
+        drawn(asked(sampler=sampler), family=family)
 
 
 def test_a_base_in_bfloat16_draws_nearly_the_same() -> None:
@@ -218,21 +265,78 @@ def test_the_right_prediction_denoises_exactly(kind: Any, cfg_scale: float) -> N
 
     family = cast("Family", SimpleNamespace(prediction=kind, predict=predict))
     sigma = float(schedule.sigma(timestep)[0])
-    text = torch.zeros(2, 77, 4)
-    denoised = guided_denoiser(family, schedule, text, text, cfg_scale)(latent + sigma * noise, sigma)
+    told = Conditioning.rows(torch.zeros(2, 77, 4), torch.zeros(2, 77, 4))
+    denoised = guided_denoiser(family, schedule, told, Guidance(cfg_scale))(latent + sigma * noise, sigma)
     torch.testing.assert_close(denoised, latent)
     torch.testing.assert_close(shown[0][:2], add_noise(latent, noise, timestep, schedule))
 
 
-def test_guidance_goes_from_the_negative_through_the_positive() -> None:
+def text(value: float, windows: int = 1) -> Tensor:
+    """An encoding that the network below answers with its value."""
+    return torch.full((1, 77 * windows, 4), value)
+
+
+def prediction(told: Conditioning, guidance: Guidance, progress: Progress | None = None) -> list[float]:
+    """What is predicted by a network that answers with the number in the text."""
+
     def predict(x: Tensor, timestep_B: Tensor, text: Tensor) -> Tensor:
         return text[:, :1, :1, None].expand_as(x)
 
     family = cast("Family", SimpleNamespace(prediction="epsilon", predict=predict))
     schedule = NoiseSchedule.from_alphas_cumprod(shared_family().alphas_cumprod_T)
-    positive, negative = torch.full((1, 77, 4), 3.0), torch.full((1, 77, 4), 1.0)
-    denoised = guided_denoiser(family, schedule, positive, negative, 5.0)(torch.zeros(1, 4, 2, 2), 2.0)
-    assert denoised.unique().tolist() == [-2.0 * (1 + 5 * (3 - 1))]
+    denoised = guided_denoiser(family, schedule, [told], guidance, progress)(torch.zeros(1, 4, 2, 2), 2.0)
+    return (denoised / -2.0).unique().tolist()
+
+
+def test_composed_texts_add_up_from_the_negative() -> None:
+    parts = ((1.0, Line.always(text(3.0))), (-0.5, Line.always(text(5.0, windows=2))))
+    told = Conditioning(parts, Line.always(text(1.0)))
+    assert prediction(told, Guidance(4.0)) == [1 + 4 * (3 - 1) - 2 * (5 - 1)]
+
+
+def test_a_single_text_of_another_weight_is_guided_by_it() -> None:
+    told = Conditioning(((2.5, Line.always(text(3.0))),), Line.always(text(1.0)))
+    assert prediction(told, Guidance(2.0)) == [1 + 5 * (3 - 1)]
+
+
+@pytest.mark.parametrize(("step", "wanted"), [(0, 3.0), (1, 3.0), (2, 11.0), (7, 11.0), (8, 3.0)])
+def test_outside_its_interval_there_is_no_guidance(step: int, wanted: float) -> None:
+    progress = Progress(10)
+    progress.step = step
+    guidance = Guidance(5.0, start=0.2, end=0.8)
+    assert prediction(Conditioning.of(text(3.0), text(1.0)), guidance, progress) == [wanted]
+
+
+def test_texts_change_with_the_steps() -> None:
+    line = Line((Stretch(2, text(3.0)), Stretch(3, text(5.0)), Stretch(9, text(7.0))))
+    told, progress, found = Conditioning(((1.0, line),), Line.always(text(0.0))), Progress(5), list[float]()
+    for step in range(5):
+        progress.step = step
+        found += prediction(told, Guidance(1.0), progress)
+    assert found == [3.0, 3.0, 5.0, 7.0, 7.0]
+
+
+def test_counted_by_calls_a_text_holds_one_call_longer() -> None:
+    line = Line((Stretch(2, text(3.0)), Stretch(9, text(7.0))))
+    told, progress = Conditioning(((1.0, line),), Line.always(text(0.0))), Progress(5, by_calls=True)
+    assert [prediction(told, Guidance(1.0), progress)[0] for _ in range(5)] == [3.0, 3.0, 3.0, 7.0, 7.0]
+
+
+def test_rescaled_guidance_has_the_spread_of_the_unguided_prediction() -> None:
+    schedule = NoiseSchedule.from_alphas_cumprod(shared_family().alphas_cumprod_T)
+    noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(4))
+
+    def predict(x: Tensor, timestep_B: Tensor, text: Tensor) -> Tensor:
+        return noise
+
+    family = cast("Family", SimpleNamespace(prediction="epsilon", predict=predict))
+    told = [Conditioning.of(text(1.0), text(0.0))]
+    denoise = guided_denoiser(family, schedule, told, Guidance(9.0, rescale=1.0))
+    assert float(denoise(torch.zeros(1, 4, 8, 8), 1.0).std()) == pytest.approx(float(noise[1].std()), rel=1e-4)
+
+
+def test_guidance_goes_from_the_negative_through_the_positive() -> None:
+    assert prediction(Conditioning.of(text(3.0), text(1.0)), Guidance(5.0)) == [1 + 5 * (3 - 1)]
 
 
 @pytest.mark.parametrize(
@@ -250,6 +354,11 @@ def test_guidance_goes_from_the_negative_through_the_positive() -> None:
         ({"seed": 2**53}, "less than or equal to"),
         ({"sampler": "dpmp_2m"}, "did you mean `dpmpp_2m`"),
         ({"schedule": "karas"}, "(?i)did you mean `karras`"),
+        ({"sampler": "DPM++ 2M Karras", "schedule": "uniform"}, "says the schedule karras, but schedule = 'uniform'"),
+        ({"sampler": "euler", "eta": 0.5}, "the sampler euler has no such option"),
+        ({"sampler": "ddim", "eta": 1.5}, "less than or equal to 1"),
+        ({"noise_source": "gpu"}, "no such source of noise"),
+        ({"variation_strength": 0.5}, "needs variation_seed"),
         ({"prompt": "a\0b"}, r"character 2 is U\+0000"),
         ({"prompt": "a\x1b[31m"}, r"U\+001B"),
         ({"prompt": "\ud800"}, "unicode"),
@@ -281,3 +390,39 @@ def test_no_requests_give_no_pictures() -> None:
 def test_a_batch_below_one_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="batch"):
         text_to_image(shared_family(), [asked()], batch=0)
+
+
+def test_what_a_prompt_says_reaches_the_picture() -> None:
+    assert alone(asked(prompt="a [dog:cat:0.4]", steps=5)) not in {
+        alone(asked(prompt="a dog", steps=5)), alone(asked(prompt="a cat", steps=5)),
+    }  # fmt: skip
+    assert alone(asked(prompt="a [dog:cat:0]")) == alone(asked(prompt="a cat"))
+    assert alone(asked(prompt="a dog AND a cat")) != alone(asked(prompt="a dog"))
+
+
+def test_the_quirk_of_a1111_draws_another_picture() -> None:
+    edited = {"prompt": "a [dog:cat:2]", "steps": 4}
+    assert alone(asked(**edited, compat="a1111")) != alone(asked(**edited))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"cfg_start": 0.5}, {"cfg_end": 0.5}, {"cfg_rescale": 0.7}, {"clip_skip": 2}, {"emphasis": "comfy"}]
+)
+def test_guidance_and_reading_arrive_and_are_recorded(changes: dict[str, Any]) -> None:
+    request = asked(prompt="a (dog:1.4)", **changes)
+    picture = drawn(request)[0]
+    assert picture.pixels_HWC.tobytes() != alone(asked(prompt="a (dog:1.4)"))
+    assert {name: getattr(picture.record, name) for name in changes} == changes
+
+
+def test_repairs_of_a_prompt_are_said_with_their_place(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "imprint"):
+        drawn(asked(prompt="a dog, (bright:1.5.2)"))
+    assert any("prompt, character " in record.message for record in caplog.records)
+
+
+def test_a_network_in_a_prompt_is_said_to_be_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    drawn(asked(prompt="a dog <lora:zkz:0.7>"))
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "prompt: the network zkz is left out; networks are put on by a run, not yet by prompts"
+    ]

@@ -118,6 +118,16 @@ def decode_image(data: bytes, where: Path, min_side_px: int = 1) -> Image.Image:
         return rgb
 
 
+def decode_layers(data: bytes, where: Path) -> Image.Image:
+    """Decode one picture as it is stored: not turned, its transparency kept, its bits untouched.
+
+    Raises: PhotoError: as `decode_image`.
+    """
+    with _opened(data, where, 1) as image:
+        image.load()
+        return image.convert("RGBA") if image.mode == "P" else image.copy()
+
+
 @contextmanager
 def _opened(data: bytes, where: Path, min_side_px: int) -> Generator[Image.Image]:
     """The picture after its header was checked; whatever a decoder raises comes out as a `PhotoError`."""

@@ -1,9 +1,10 @@
-"""A generated picture and the record of how it came about, which travels inside its PNG file.
+"""A generated picture and the record of how it came about, which travels inside its file.
 
-Reads: PNG. Writes: PNG. Does not: generate, or show.
+Reads: PNG, JPEG, WebP. Writes: PNG, JPEG, WebP. Does not: generate, show, or read other tools' records.
 
-The record is JSON in a `tEXt` chunk called "imprint". A file from elsewhere is hostile: nothing is decompressed to read
-its record, sizes are capped, and control characters never reach a terminal.
+The record is JSON: in a PNG a `tEXt` chunk called "imprint", in JPEG and WebP the maker note of the EXIF block. A file
+from elsewhere is hostile: nothing is decompressed to read its record, sizes are capped, and control characters never
+reach a terminal.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import io
 import json
 import unicodedata
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
+from imprint.artifacts.exif import find_exif, read_exif
 from imprint.artifacts.files import write_bytes
+from imprint.artifacts.picture_file import RECORD_KEY, Jpeg, Png, Webp, encoded, format_of
+from imprint.artifacts.png_texts import PNG_SIGNATURE, chunks
 from imprint.config.base import Config
 from imprint.errors import InputError, OutputError
 
@@ -27,10 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-RECORD_KEY = "imprint"
 RECORD_LIMIT_BYTES = 1 << 18  # two prompts of the greatest length, every character escaped, fit in
-CHUNK_LIMIT = 100_000  # a 4096 px PNG has about a thousand
 
 
 def clean_text(text: str) -> str:
@@ -65,6 +65,8 @@ class AdapterRecord(_Recorded):
     """1 is as trained, 0 is the base."""
     sha256: CleanText = ""
     """Of the weights."""
+    short_hash: CleanText = ""
+    """Twelve digits by which A1111 knows the file that it would load: the exported one."""
 
 
 class PictureRecord(_Recorded):
@@ -89,11 +91,47 @@ class PictureRecord(_Recorded):
     height_px: int = Field(ge=1)
     """Of the picture."""
     base: CleanText = ""
-    """SHA-256 over the base's weights (`folder_hash`)."""
+    """SHA-256 over all that decides what the base draws: weights, configurations, tokenizer (`base_hash`)."""
+    base_name: CleanText = ""
+    """What the base was called: "nano", or the name of its folder."""
     family: CleanText = ""
     """Of the base: "sd1"."""
     adapters: tuple[AdapterRecord, ...] = ()
     """In the order in which they were applied."""
+    noise_source: CleanText = "imprint"
+    """How the seed became noise: "imprint", "cpu", "nv", "nv:46"."""
+    variation_seed: int | None = None
+    """Of the noise that was mixed into the first."""
+    variation_strength: float = 0.0
+    """How much of it."""
+    ensd: int = 0
+    """Added to the seed for the sampler's noise."""
+    resize_from_width_px: int | None = Field(default=None, ge=1)
+    """The size at which the first noise was drawn, where it is not the picture's."""
+    resize_from_height_px: int | None = Field(default=None, ge=1)
+    """The height of that size."""
+    eta: float | None = None
+    """Share of fresh noise in a step; none is the sampler's own."""
+    s_noise: float | None = None
+    """Standard deviation of fresh noise; none is 1."""
+    s_churn: float | None = None
+    """Noise put back over all steps; none is 0."""
+    s_tmin: float | None = None
+    """Lowest level at which it was."""
+    s_tmax: float | None = None
+    """Highest level at which it was."""
+    cfg_start: float = 0.0
+    """Share of the steps before which there was no guidance."""
+    cfg_end: float = 1.0
+    """Share of the steps from which on there was none."""
+    cfg_rescale: float = 0.0
+    """How far the contrast of guidance was taken back."""
+    compat: CleanText = "imprint"
+    """Whose reading of the prompts."""
+    emphasis: CleanText = "original"
+    """What a word's weight did."""
+    clip_skip: int = 1
+    """Layer of the text encoder, from the last backwards."""
     kind: Literal["text_to_image"] = "text_to_image"
     """What was done."""
     imprint: CleanText = ""
@@ -113,40 +151,53 @@ class Picture:
     record: PictureRecord
 
 
-def png_bytes(picture: Picture) -> bytes:
+def record_json(record: PictureRecord) -> str:
+    """A record as it stands in a file: in ASCII, which every kind of text in every kind of file can hold."""
+    return json.dumps(record.model_dump(mode="json"))
+
+
+def png_bytes(picture: Picture, infotext: str = "") -> bytes:
     """The picture as a PNG file with its record inside; equal pictures give equal bytes."""
-    from PIL import Image, PngImagePlugin
-
-    text = PngImagePlugin.PngInfo()
-    text.add_text(RECORD_KEY, json.dumps(picture.record.model_dump(mode="json")))  # ASCII: tEXt is Latin-1
-    buffer = io.BytesIO()
-    Image.fromarray(picture.pixels_HWC).save(buffer, format="PNG", pnginfo=text)
-    return buffer.getvalue()
+    return encoded(picture.pixels_HWC, Png(), record_json(picture.record), infotext)
 
 
-def save_picture(path: Path, picture: Picture) -> None:
-    """Write a PNG with its record inside, atomically.
+def save_picture(path: Path, picture: Picture, infotext: str = "", form: Png | Jpeg | Webp | None = None) -> None:
+    """Write a picture with its record inside, atomically.
 
-    Raises: OutputError: if the place cannot be written.
+    Args:
+        path: of the file.
+        picture: pixels and record.
+        infotext: the record as A1111 writes it, for other tools (`imprint.generation.record`); "" leaves it out.
+        form: the kind of file; left out, what the name ends in.
+    Raises: OutputError: if the place cannot be written, or a JPEG cannot hold so long a record.
     """
+    data = encoded(picture.pixels_HWC, form or format_of(path), record_json(picture.record), infotext)
     try:
-        write_bytes(path, png_bytes(picture))
+        write_bytes(path, data)
     except OSError as error:
         raise OutputError("the picture cannot be written", where=path, got=str(error)) from error
 
 
 def read_record(path: Path) -> PictureRecord:
-    """How a picture came about, from its PNG file.
+    """How a picture came about, from its file.
 
     Fields that this version does not know are left out.
 
-    Raises: InputError: if the file is missing, no PNG, cut off, or has no readable record.
+    Raises: InputError: if the file is missing, no PNG, JPEG or WebP, cut off, or has no readable record.
     """
     try:
         with path.open("rb") as file:
-            data = _record_chunk(file, path)
+            data = _record_chunk(file, path) if file.read(8) == PNG_SIGNATURE else _exif_record(file, path)
     except OSError as error:
         raise InputError("the picture cannot be read", where=path, got=str(error)) from error
+    return parsed_record(data, path)
+
+
+def parsed_record(data: bytes, path: Path) -> PictureRecord:
+    """A record from its JSON.
+
+    Raises: InputError: if it is none; with the field.
+    """
     try:
         value: object = json.loads(data.decode("latin-1"))
     except (ValueError, RecursionError) as error:  # too deep or too long a number is as malformed as a missing brace
@@ -162,10 +213,8 @@ def read_record(path: Path) -> PictureRecord:
 
 
 def _record_chunk(file: io.BufferedReader, path: Path) -> bytes:
-    """The text of the first chunk named `RECORD_KEY`."""
-    if file.read(len(PNG_SIGNATURE)) != PNG_SIGNATURE:
-        raise InputError("this is no PNG file", where=path)
-    for kind, length in _chunks(file, path):
+    """The text of the first chunk named `RECORD_KEY`, behind the signature."""
+    for kind, length in chunks(file, path):
         if kind != b"tEXt" or length > RECORD_LIMIT_BYTES:
             file.seek(length + 4, io.SEEK_CUR)
             continue
@@ -176,21 +225,26 @@ def _record_chunk(file: io.BufferedReader, path: Path) -> bytes:
         if checksum != zlib.crc32(kind + data).to_bytes(4, "big"):
             raise InputError("the record in this picture is damaged (checksum)", where=path)
         return text
-    raise InputError(
+    raise _no_record(path)
+
+
+def _exif_record(file: io.BufferedReader, path: Path) -> bytes:
+    """The record in the EXIF block of a JPEG or WebP file."""
+    file.seek(0)
+    found = find_exif(file)
+    if found is None:
+        raise InputError("this is no PNG, JPEG or WebP file", where=path)
+    texts = read_exif(found[1])
+    if texts.own_damaged:
+        raise InputError("the record in this picture is damaged (checksum)", where=path)
+    if texts.own is None or len(texts.own) > RECORD_LIMIT_BYTES:
+        raise _no_record(path)
+    return texts.own
+
+
+def _no_record(path: Path) -> InputError:
+    return InputError(
         "this picture carries no record of Imprint",
         where=path,
-        hint="only PNG files written by Imprint have one; sharing services often remove it",
+        hint="only files written by Imprint have one; sharing services often remove it",
     )
-
-
-def _chunks(file: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, int]]:
-    """(kind, length) of every chunk; between two items the reader must consume data and checksum."""
-    for _ in range(CHUNK_LIMIT):
-        head = file.read(8)
-        if len(head) < 8:
-            raise InputError("this PNG file is cut off", where=path)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind == b"IEND":
-            return
-        yield kind, length
-    raise InputError("this PNG file has too many parts", where=path, allowed=f"at most {CHUNK_LIMIT}")

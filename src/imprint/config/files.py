@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
@@ -64,6 +64,29 @@ def load_config(
         raise config_error(problems_of(error, model), where, explain) from error
 
 
+def changed(
+    config: C, values: Mapping[str, object], *, where: object = "configuration", explain: str = "imprint explain",
+) -> C:
+    """A recipe with some of its fields changed, checked as a whole.
+
+    Args:
+        config: stays as it is.
+        values: by path as `--set` takes it; None switches an optional field off.
+        where: what the values come from, for messages.
+        explain: the command that describes this recipe's fields, for the hint.
+    Raises: ConfigError: naming every problem at once.
+    """
+    model = type(config)
+    table = _plain(config)
+    broken = [problem for path, value in values.items() if (problem := _put(model, table, path, lambda _, v=value: v))]
+    if broken:
+        raise config_error(broken, where, explain)
+    try:
+        return model.model_validate(_completed(model, table, ...))
+    except ValidationError as error:
+        raise config_error(problems_of(error, model), where, explain) from error
+
+
 def read_toml(file: Path) -> Table:
     """Read a TOML file.
 
@@ -100,9 +123,14 @@ def _kinds_first(sets: Sequence[str]) -> list[str]:
 def _set(model: type[Config], table: Table, text: str) -> Problem | None:
     """Put one `path=value` into the table. Returns: what is wrong with it as a setting, if anything."""
     path, equals, raw = text.partition("=")
-    *parents, name = path.strip().split(".")
-    if not equals or not all((*parents, name)):
+    if not equals or not all(path.strip().split(".")):
         return Problem("", "a setting is written path=value, as in method.lora.rank=8", repr(text))
+    return _put(model, table, path, lambda places: _value(raw, [place.annotation for place in places]))
+
+
+def _put(model: type[Config], table: Table, path: str, read: Callable[[list[Place]], Any]) -> Problem | None:
+    """Put a value into the table, where `read` makes it for the places that the path may mean."""
+    *parents, name = path.strip().split(".")
     place, at = Place((), model), cast("Table | list[Any]", table)
     for depth, segment in enumerate(parents):
         further = descend(place, segment)
@@ -116,10 +144,11 @@ def _set(model: type[Config], table: Table, text: str) -> Problem | None:
         place = further[0] if further else Place((), object)
     if isinstance(at, list):
         return Problem(path, "an item of a list is set as a whole, by the list's own name")
+    value = read(descend(place, name))
     if name == KIND:
-        _choose(at, raw.strip().strip("\"'"))
+        _choose(at, str(value).strip())
     else:
-        at[name] = _value(raw, [option.annotation for option in descend(place, name)])
+        at[name] = value
     return None
 
 

@@ -35,6 +35,8 @@ class Purpose(enum.IntEnum):
     LATENT = 11
     EVALUATION = 12
     DROPOUT = 13
+    WILDCARD = 14
+    BROWNIAN = 15
 
 
 def _words(seed: int, step: int, sample: int, purpose: Purpose, count: int) -> NDArray[np.uint64]:

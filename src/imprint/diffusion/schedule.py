@@ -9,16 +9,24 @@ Everything is float64: sixteen digits here cost nothing and keep pictures equal 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from imprint.diffusion.beta_distribution import beta_quantile
 from imprint.errors import ConfigError, ModelError
 from imprint.registry import Registry
 
 LEADING_OFFSET = 1  # `steps_offset` in the scheduler configuration of every Stable Diffusion 1.x
+LCM_STEPS = 50  # timesteps that latent consistency models are distilled on, arXiv:2310.04378
+# The published levels of Align Your Steps (arXiv:2404.14507), for ten steps; the last stands for 0.
+ALIGN_YOUR_STEPS_SD1 = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
+ALIGN_YOUR_STEPS_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
 
 
 @dataclass(frozen=True)
@@ -139,8 +147,179 @@ def ddim_sigmas(schedule: NoiseSchedule, steps: int) -> Tensor:
     return leading_sigmas(schedule, steps, last=schedule.sigma_min)
 
 
+def exponential_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 1.0) -> Tensor:
+    """Levels spaced evenly in log sigma, or with rho != 1 by a power of the place between the ends.
+
+    Args:
+        steps: network calls, >= 1.
+        sigma_min: the last level before 0, > 0.
+        sigma_max: the first level, >= sigma_min.
+        rho: > 0; above 1 the steps grow shorter towards the end. 1 is the exponential schedule.
+    Returns: descending float64, shape (steps + 1,), ending in 0.
+    Source: the exponential and polyexponential schedules of k-diffusion.
+    """
+    ramp_S = torch.linspace(1, 0, steps, dtype=torch.float64) ** rho
+    low, high = math.log(sigma_min), math.log(sigma_max)
+    return _ending_in((low + ramp_S * (high - low)).exp(), 0.0)
+
+
+def sgm_uniform_sigmas(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Levels at evenly spaced timesteps, of which the last, timestep 0, is left out.
+
+    Returns: descending float64, shape (steps + 1,), ending in 0.
+    Source: "SGM Uniform" of A1111, the spacing of Stability AI's generative-models for SDXL.
+    """
+    timestep_S = torch.linspace(schedule.timesteps - 1, 0, steps + 1, dtype=torch.float64)[:-1]
+    return _ending_in(schedule.sigma(timestep_S), 0.0)
+
+
+def simple_sigmas(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Every (T / steps)-th trained level, counted from the noisiest and rounded towards it.
+
+    Args:
+        schedule: of the network.
+        steps: network calls, 1..T.
+    Returns: descending float64, shape (steps + 1,), ending in 0.
+    Raises: ConfigError: if there are not enough timesteps.
+    Source: "Simple" of A1111 and ComfyUI.
+    """
+    _room_for(steps, schedule.timesteps)
+    timestep_S = schedule.timesteps - 1 - torch.arange(steps) * schedule.timesteps // steps
+    return _ending_in(schedule.sigma(timestep_S), 0.0)
+
+
+def trailing_sigmas(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Every (T / steps)-th trained level, counted from the noisiest and rounded to the nearest.
+
+    Args:
+        schedule: of the network.
+        steps: network calls, 1..T.
+    Returns: descending float64, shape (steps + 1,), ending in 0.
+    Raises: ConfigError: if there are not enough timesteps.
+    Source: "trailing" in table 2 of arXiv:2305.08891; what models with a terminal signal of zero need.
+    """
+    _room_for(steps, schedule.timesteps)
+    timestep_S = (schedule.timesteps - torch.arange(steps) * (schedule.timesteps / steps)).round() - 1
+    return _ending_in(schedule.sigma(timestep_S), 0.0)
+
+
+def ddim_uniform_sigmas(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Every (T // steps)-th trained level from timestep 1 up, however many that are.
+
+    Where steps does not divide T there are more levels than steps: 30 steps of 1000 timesteps visit 31.
+
+    Args:
+        schedule: of the network.
+        steps: network calls where it divides T, 1..T-1.
+    Returns: descending float64, ending in 0.
+    Raises: ConfigError: if there are not enough timesteps.
+    Source: "ddim_uniform" of ComfyUI, the schedule type "DDIM" of A1111.
+    """
+    _room_for(steps, schedule.timesteps - 1)
+    timestep_S = torch.arange(LEADING_OFFSET, schedule.timesteps, schedule.timesteps // steps).flip(0)
+    return _ending_in(schedule.sigma(timestep_S), 0.0)
+
+
+def time_uniform_sigmas(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Levels at evenly spaced timesteps from the last to 0, ending at the noise of timestep 0 and not at none.
+
+    For solvers in log sigma, which cannot reach sigma 0.
+
+    Returns: descending float64, shape (steps + 1,), ending in sigma_min.
+    Source: `time_uniform` of UniPC, arXiv:2302.04867.
+    """
+    return schedule.sigma(torch.linspace(schedule.timesteps - 1, 0, steps + 1, dtype=torch.float64))
+
+
+def kl_optimal_sigmas(steps: int, sigma_min: float, sigma_max: float) -> Tensor:
+    """Levels spaced evenly in arctan sigma, which bounds the divergence that discrete steps add.
+
+    Args:
+        steps: network calls, >= 1.
+        sigma_min: the last level, > 0.
+        sigma_max: the first level, > sigma_min.
+    Returns: descending float64, shape (steps + 1,), ending in sigma_min.
+    Source: Align Your Steps, arXiv:2404.14507, theorem 3.1 (the optimum for Gaussian data).
+    """
+    ramp_S = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+    return (ramp_S * math.atan(sigma_min) + (1 - ramp_S) * math.atan(sigma_max)).tan()
+
+
+def beta_sigmas(steps: int, sigma_min: float, sigma_max: float, alpha: float = 0.6, beta: float = 0.6) -> Tensor:
+    """Levels at evenly spaced quantiles of a beta distribution between the ends: dense at both.
+
+    Args:
+        steps: network calls, >= 1.
+        sigma_min: the last level before 0, > 0.
+        sigma_max: the first level, > sigma_min.
+        alpha: > 0; smaller is denser at sigma_min.
+        beta: > 0; smaller is denser at sigma_max.
+    Returns: descending float64, shape (steps + 1,), ending in 0.
+    Source: Beta Sampling is All You Need, arXiv:2407.12173; linear in sigma as in A1111 and diffusers.
+    """
+    place_S = torch.tensor(_beta_places(steps, alpha, beta), dtype=torch.float64)
+    return _ending_in(sigma_min + place_S * (sigma_max - sigma_min), 0.0)
+
+
+@functools.lru_cache(maxsize=16)  # a fifth of a second, and every picture asks
+def _beta_places(steps: int, alpha: float, beta: float) -> tuple[float, ...]:
+    return tuple(float(place) for place in beta_quantile(1 - np.linspace(0, 1, steps), alpha, beta))
+
+
+def align_your_steps_sigmas(
+    schedule: NoiseSchedule, steps: int, published: tuple[float, ...] = ALIGN_YOUR_STEPS_SD1
+) -> Tensor:
+    """Levels that were optimised for a network, log-linear between those published for ten steps.
+
+    They were found for Stable Diffusion's noise table. On another table (more noise at the end, a terminal signal of
+    zero) the same fractions of the training time are visited: each level becomes a timestep of Stable Diffusion, that
+    timestep is scaled to this table, and this table says its sigma.
+
+    Args:
+        schedule: of the network.
+        steps: network calls, >= 1.
+        published: descending levels of eleven.
+    Returns: descending float64, shape (steps + 1,), ending in 0.
+    Source: Sabour et al., arXiv:2404.14507, and its quick start guide (NVIDIA).
+    """
+    place, logs = np.linspace(0, 1, steps + 1)[:-1], np.log(published)
+    sigma_S = torch.as_tensor(np.exp(np.interp(place, np.linspace(0, 1, len(published)), logs)))
+    known = _stable_diffusion()
+    timestep_S = known.timestep(sigma_S) * ((schedule.timesteps - 1) / (known.timesteps - 1))
+    return _ending_in(schedule.sigma(timestep_S), 0.0)
+
+
+@functools.cache
+def _stable_diffusion() -> NoiseSchedule:
+    """The noise table of Stable Diffusion 1, 2 and XL: sqrt(beta) linear from 0.00085 to 0.012."""
+    beta_T = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    return NoiseSchedule.from_alphas_cumprod((1 - beta_T).cumprod(0))
+
+
+def lcm_sigmas(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Levels among the fifty that latent consistency models are distilled on.
+
+    Args:
+        schedule: of the network.
+        steps: network calls, 1..50; 1 to 8 are usual.
+    Returns: descending float64, shape (steps + 1,), ending in 0.
+    Raises: ConfigError: if there are not enough levels.
+    Source: Luo et al., arXiv:2310.04378, section 4.3; evenly spaced indices as in diffusers' LCMScheduler.
+    """
+    trained = min(LCM_STEPS, schedule.timesteps)
+    _room_for(steps, trained)
+    index_S = torch.arange(steps) * trained // steps  # from the noisiest of the fifty
+    timestep_S = (trained - index_S) * (schedule.timesteps // trained) - 1
+    return _ending_in(schedule.sigma(timestep_S), 0.0)
+
+
 def _ending_in(sigmas_S: Tensor, last: float) -> Tensor:
     return torch.cat([sigmas_S, sigmas_S.new_tensor([last])])
+
+
+def _room_for(steps: int, most: int) -> None:
+    if steps > most:
+        raise ConfigError("so many steps do not fit", where="steps", got=steps, allowed=f"<= {most}")
 
 
 @dataclass(frozen=True)
@@ -151,11 +330,15 @@ class ScheduleEntry:
         name: as written in recipes and records.
         title: as shown to people.
         sigmas: (schedule of the network, steps) -> descending float64 levels, shape (steps + 1,).
+        source: where it is from, one phrase.
+        variants: families that have levels of their own under the same title, and the name of those.
     """
 
     name: str
     title: str
     sigmas: Callable[[NoiseSchedule, int], Tensor]
+    source: str
+    variants: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 SCHEDULES: Registry[ScheduleEntry] = Registry("schedule")
@@ -165,14 +348,42 @@ def _karras(schedule: NoiseSchedule, steps: int) -> Tensor:
     return karras_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
 
 
-def _register() -> None:
-    for entry, aliases in (
-        (ScheduleEntry("karras", "Karras", _karras), ("Karras",)),
-        (ScheduleEntry("uniform", "Uniform", uniform_sigmas), ("Uniform", "normal", "Normal")),
-        (ScheduleEntry("leading", "Leading (diffusers)", leading_sigmas), ("Leading",)),
-        (ScheduleEntry("ddim", "DDIM", ddim_sigmas), ("DDIM", "ddim_uniform")),
-    ):
-        SCHEDULES.add(entry.name, entry, aliases=aliases)
+def _exponential(schedule: NoiseSchedule, steps: int) -> Tensor:
+    return exponential_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
 
 
-_register()
+def _kl_optimal(schedule: NoiseSchedule, steps: int) -> Tensor:
+    return kl_optimal_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
+
+
+def _beta(schedule: NoiseSchedule, steps: int) -> Tensor:
+    return beta_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
+
+
+def _align_your_steps_xl(schedule: NoiseSchedule, steps: int) -> Tensor:
+    return align_your_steps_sigmas(schedule, steps, ALIGN_YOUR_STEPS_SDXL)
+
+
+def _add(
+    name: str, title: str, sigmas: Callable[[NoiseSchedule, int], Tensor], source: str, *aliases: str, **variants: str
+) -> None:
+    SCHEDULES.add(name, ScheduleEntry(name, title, sigmas, source, variants), aliases=(title, *aliases))
+
+
+_AYS = "arXiv:2404.14507"
+_add("karras", "Karras", _karras, "arXiv:2206.00364")
+_add("uniform", "Uniform", uniform_sigmas, "k-diffusion", "normal", "Normal", "linspace")
+_add("exponential", "Exponential", _exponential, "k-diffusion")
+_add("polyexponential", "Polyexponential", _exponential, "k-diffusion, with its rho of 1")
+_add("sgm_uniform", "SGM Uniform", sgm_uniform_sigmas, "Stability AI", "SGMUniform")
+_add("simple", "Simple", simple_sigmas, "ComfyUI")
+_add("leading", "Leading", leading_sigmas, "diffusers")
+_add("trailing", "Trailing", trailing_sigmas, "arXiv:2305.08891")
+_add("ddim", "DDIM", ddim_sigmas, "arXiv:2010.02502")
+_add("ddim_uniform", "DDIM uniform", ddim_uniform_sigmas, "CompVis")
+_add("time_uniform", "Time uniform", time_uniform_sigmas, "arXiv:2302.04867")
+_add("kl_optimal", "KL Optimal", _kl_optimal, _AYS)
+_add("beta", "Beta", _beta, "arXiv:2407.12173")
+_add("align_your_steps", "Align Your Steps", align_your_steps_sigmas, _AYS, "ays", sdxl="align_your_steps_xl")
+_add("align_your_steps_xl", "Align Your Steps XL", _align_your_steps_xl, _AYS, "ays_sdxl")
+_add("lcm", "LCM", lcm_sigmas, "arXiv:2310.04378")

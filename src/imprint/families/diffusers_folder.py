@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 INDEX_FILE = "model_index.json"
 WEIGHT_STEMS = ("diffusion_pytorch_model", "model")  # diffusers' file name and transformers'
+HASHED = ("unet", "text_encoder", "vae", "tokenizer", "scheduler")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 CONVERT_HINT = (
     "convert it once in a place you trust, with diffusers: `StableDiffusionPipeline.{how}.save_pretrained(FOLDER)`"
@@ -80,6 +81,13 @@ class DiffusersFolder:
         """SHA-256 over the weights, configurations and tokenizer files of some components."""
         files = [path for name in components for path in self._deciding_files(name)]
         return sha256_json([[path.relative_to(self.path).as_posix(), sha256_file(path)] for path in sorted(files)])
+
+    def base_hash(self) -> str:
+        """SHA-256 over everything that decides what the model draws; loads no network (seconds for a full-size one).
+
+        Raises: ModelError: if a part of it is missing.
+        """
+        return self.content_hash(HASHED)
 
     def _deciding_files(self, component: str) -> list[Path]:
         folder = self.path / component

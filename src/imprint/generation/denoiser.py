@@ -1,56 +1,106 @@
-"""From a network that predicts noise to a function that denoises, guided by a prompt.
+"""From a network that predicts noise to a function that denoises, guided by what pictures are told.
 
-Reads: a family, text encodings. Writes: nothing. Does not: choose noise levels or step through them.
+Reads: a family, conditionings. Writes: nothing. Does not: choose noise levels or step through them.
 
-Suffixes: B batch, c channels, h w latent cells, N tokens, D text width.
+Suffixes: B pictures, c channels, h w latent cells, N tokens, D text width.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from imprint.diffusion.schedule import NoiseSchedule
 from imprint.families.family import Family
+from imprint.generation.conditioning import Conditioning, Guidance, Progress, alike
 from imprint.generation.samplers import Denoise
 
 
-def guided_denoiser(
-    family: Family, schedule: NoiseSchedule, text_BND: Tensor, negative_BND: Tensor, cfg_scale: float,
-) -> Denoise:
-    """A denoiser with classifier-free guidance: prediction = negative + cfg * (positive - negative).
+@dataclass(frozen=True)
+class _Ask:
+    """One text for one picture, and what its prediction counts."""
 
-    Both predictions come from one call with twice the batch; at guidance 1 the negative prompt has no influence and
-    is left out.
+    picture: int
+    text_1ND: Tensor
+    share: float
+
+
+def guided_denoiser(
+    family: Family, schedule: NoiseSchedule, told: Sequence[Conditioning], guidance: Guidance,
+    progress: Progress | None = None,
+) -> Denoise:
+    """A denoiser with classifier-free guidance: prediction = negative + scale * sum of w_i * (positive_i - negative).
+
+    All texts of one length are read in one call of the network. At scale 1 with one text of weight 1 the negative has
+    no influence and is left out.
 
     Args:
         family: the network; whatever its dtype, x keeps its own.
         schedule: of the network.
-        text_BND: encoding of what is wanted.
-        negative_BND: encoding of what is not.
-        cfg_scale: guidance, >= 0; 1 is none.
-    Returns: `denoise(x, sigma)` for x = latent + sigma * noise of the same batch size.
-    Source: Ho and Salimans, arXiv:2207.12598, equation 6 (its w is cfg - 1).
+        told: one for each picture of the batch.
+        guidance: scale, interval, rescale.
+        progress: where the run stands, for texts and guidance that change; left out, all stays as at its beginning.
+    Returns: `denoise(x, sigma)` for x = latent + sigma * noise of as many pictures.
+    Sources: Ho and Salimans, arXiv:2207.12598, equation 6 (its w is scale - 1); composition: Liu et al.,
+        arXiv:2206.01714, equation 11; interval: Kynkäänniemi et al., arXiv:2404.07724; rescale: Lin et al.,
+        arXiv:2305.08891, equations 15 and 16.
     """
-    guided = cfg_scale != 1
-    context_BND = torch.cat([negative_BND, text_BND]) if guided else text_BND
+    stands = progress or Progress(1)
 
     def denoise(x_Bchw: Tensor, sigma: float) -> Tensor:
         alpha = 1 / math.sqrt(1 + sigma**2)
         timestep = float(schedule.timestep(torch.tensor(sigma, dtype=torch.float64)))
-        shown_Bchw = x_Bchw * alpha
-        if guided:
-            shown_Bchw = torch.cat([shown_Bchw, shown_Bchw])
-        timestep_B = torch.full((len(shown_Bchw),), timestep, dtype=torch.float32, device=x_Bchw.device)
-        prediction_Bchw = family.predict(shown_Bchw, timestep_B, context_BND)
-        if guided:
-            negative_Bchw, positive_Bchw = prediction_Bchw.chunk(2)
-            prediction_Bchw = negative_Bchw + cfg_scale * (positive_Bchw - negative_Bchw)
+        scale = guidance.at(stands.step, stands.steps)
+        each = [_asks(place, one, scale, stands.unit) for place, one in enumerate(told)]
+        asks = [ask for rank in itertools.zip_longest(*each) for ask in rank if ask]  # negatives first
+        answers = _answers(family, x_Bchw * alpha, timestep, asks)
+        prediction_Bchw = torch.stack([_guided(family, asks, answers, place, guidance) for place in range(len(told))])
+        stands.calls += 1
         # `denoised_from_prediction`, with x still divided by alpha.
         if family.prediction == "epsilon":
             return x_Bchw - sigma * prediction_Bchw
         return alpha**2 * x_Bchw - (sigma * alpha) * prediction_Bchw
 
     return denoise
+
+
+def _asks(picture: int, told: Conditioning, scale: float, unit: int) -> list[_Ask]:
+    """First the negative; only the one text where that has no influence."""
+    wanted = [_Ask(picture, line.at(unit), weight * scale) for weight, line in told.positive]
+    total = sum(ask.share for ask in wanted)
+    if len(wanted) == 1 and total == 1:
+        return wanted
+    return [_Ask(picture, told.negative.at(unit), 1 - total), *wanted]
+
+
+def _answers(family: Family, shown_Bchw: Tensor, timestep: float, asks: Sequence[_Ask]) -> list[Tensor]:
+    """The network's prediction (c, h, w) for every ask."""
+    out: dict[int, Tensor] = {}
+    for places in alike([ask.text_1ND for ask in asks]).values():
+        pictures = torch.tensor([asks[place].picture for place in places], device=shown_Bchw.device)
+        timesteps = torch.full((len(places),), timestep, dtype=torch.float32, device=shown_Bchw.device)
+        texts_BND = torch.cat([asks[place].text_1ND for place in places])
+        predicted = family.predict(shown_Bchw[pictures], timesteps, texts_BND)
+        out.update(zip(places, predicted, strict=True))
+    return [out[place] for place in range(len(asks))]
+
+
+def _guided(
+    family: Family, asks: Sequence[_Ask], answers: Sequence[Tensor], picture: int, guidance: Guidance
+) -> Tensor:
+    own = [(ask, answer) for ask, answer in zip(asks, answers, strict=True) if ask.picture == picture]
+    if len(own) == 1:
+        return own[0][1]
+    negative = own[0][1]
+    # As a sum of differences: with one text this rounds as equation 6 is usually computed.
+    guided = negative + sum((ask.share * (answer - negative) for ask, answer in own[1:]), torch.zeros_like(negative))
+    if not guidance.rescale:
+        return guided
+    wanted = own[1][1] if len(own) == 2 else torch.stack([answer for _, answer in own[1:]]).mean(dim=0)
+    matched = guided * (wanted.std() / guided.std().clamp(min=1e-8))
+    return torch.lerp(guided, matched, guidance.rescale)

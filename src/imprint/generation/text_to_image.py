@@ -9,7 +9,7 @@ latent cells, N tokens, D text width.
 
 from __future__ import annotations
 
-import functools
+import logging
 import math
 import unicodedata
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -24,17 +24,21 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from imprint.artifacts.picture import AdapterRecord, Picture, PictureRecord
-from imprint.config.base import Config
-from imprint.diffusion.randomness import Purpose, normal
 from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
-from imprint.errors import ConfigError, NumericsError, UnknownNameError
+from imprint.errors import ConfigError, NumericsError
 from imprint.families.family import Family
+from imprint.generation.conditioning import Guidance, GuidanceSettings, Progress
 from imprint.generation.denoiser import guided_denoiser
+from imprint.generation.reading import PromptSettings, Reader, Told
 from imprint.generation.samplers import SAMPLERS, SamplerStep
+from imprint.generation.sampling import SAMPLER_OPTIONS, SamplerSettings
+from imprint.generation.seeds import SEED_LIMIT, BatchNoise, PictureNoise, SeedSettings, SizePx
+from imprint.prompts.encoding import EncodeSettings
+from imprint.prompts.settings import ReadSettings
 
-PROMPT_LIMIT = 10_000  # characters; the network reads 77 tokens, and the record must stay small
-SEED_LIMIT = 2**53 - 1  # the largest integer that every reader of JSON keeps exactly
-ENCODINGS_KEPT = 64  # prompts whose encoding is kept inside one call; 0.2 MB each at SD1's size
+log = logging.getLogger(__name__)
+
+PROMPT_LIMIT = 10_000  # characters; the record must stay small
 
 
 def _readable(text: str) -> str:
@@ -47,40 +51,23 @@ def _readable(text: str) -> str:
     return "".join(c for c in text if c in "\u200c\u200d" or unicodedata.category(c) != "Cf")
 
 
-def _sampler_name(name: str) -> str:
-    try:
-        return SAMPLERS.get(name).name
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-
-
-def _schedule_name(name: str | None) -> str | None:
-    try:
-        return None if name is None else SCHEDULES.get(name).name
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-
-
+RECORDED = (
+    *SAMPLER_OPTIONS, *SeedSettings.model_fields, *GuidanceSettings.model_fields, *PromptSettings.model_fields,
+)  # fields of a request that a record repeats as they are
 Prompt = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_readable)]
-SamplerName = Annotated[str, AfterValidator(_sampler_name)]
-SizePx = Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
 
 
-class TextToImage(Config):
+class TextToImage(SamplerSettings, SeedSettings, GuidanceSettings, PromptSettings):
     """One picture to be made from a prompt."""
 
     prompt: Prompt
-    """What to draw; may be empty. Beyond the first 75 tokens the network reads nothing."""
+    """What to draw, in the language of docs/guides/prompts.md; may be empty, and of any number of tokens."""
     negative_prompt: Prompt = ""
     """What to keep away from. Without influence when cfg_scale is 1."""
     steps: int = Field(default=25, ge=1, le=500)
     """Network calls. More is finer and slower; 20 to 30 is usual."""
     cfg_scale: float = Field(default=5.0, ge=0, le=100)
     """How strongly the prompt is followed. 1 is no guidance, 5 to 8 is usual, far above that colours burn."""
-    sampler: SamplerName = "dpmpp_2m"
-    """How noise becomes a picture: euler, euler_a, dpmpp_2m or ddim; A1111's and diffusers' names work too."""
-    schedule: Annotated[str | None, AfterValidator(_schedule_name)] = None
-    """Which noise levels are visited: karras, uniform, leading or ddim; left out, the sampler's own."""
     seed: int = Field(ge=0, le=SEED_LIMIT)
     """Decides all noise. The same seed and settings are the same picture."""
     width_px: SizePx | None = None
@@ -114,11 +101,18 @@ class _Shape:
     """What requests must share to be computed in one batch; every field resolved."""
 
     steps: int
-    cfg_scale: float
+    guidance: Guidance
+    by_calls: bool
     sampler: str
     schedule: str
+    options: tuple[tuple[str, float], ...]
     width_px: int
     height_px: int
+
+    @property
+    def own_steps(self) -> bool:
+        """Whether the sampler chooses steps by looking at the picture, which must then be alone."""
+        return SAMPLERS.get(self.sampler).adaptive
 
 
 def text_to_image(
@@ -154,24 +148,29 @@ def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
                 "this base cannot draw such a size",
                 where=f"requests[{number}].{name}", got=value, allowed=f"multiples of {family.latent_stride}",
             )
-    schedule = request.schedule or SAMPLERS.get(request.sampler).schedule
-    return _Shape(request.steps, request.cfg_scale, request.sampler, schedule, width, height)
+    schedule = SCHEDULES.get(request.schedule or SAMPLERS.get(request.sampler).schedule)
+    return _Shape(
+        request.steps, Guidance(request.cfg_scale, request.cfg_start, request.cfg_end, request.cfg_rescale),
+        request.compat == "a1111", request.sampler, schedule.variants.get(family.name, schedule.name),
+        tuple(request.options().items()), width, height,
+    )
 
 
 def _pictures(
     family: Family, requests: list[TextToImage], shapes: list[_Shape], adapters: tuple[AdapterRecord, ...],
     on_step: OnGenerationStep | None, batch: int,
 ) -> Iterator[Picture]:
-    encode = functools.lru_cache(maxsize=ENCODINGS_KEPT)(functools.partial(_encode, family))
+    reader = Reader(family)
     first = 0
     while first < len(requests):
         shape, last = shapes[first], first + 1
-        while last < len(requests) and last - first < batch and shapes[last] == shape:
+        room = 1 if shape.own_steps else batch
+        while last < len(requests) and last - first < room and shapes[last] == shape:
             last += 1
         group = requests[first:last]
         listener = _listener(on_step, first, len(requests), len(group))
         with _drawing(family):
-            pixels = _draw(family, group, shape, encode, listener)
+            pixels = _draw(family, group, shape, [_told(reader, request) for request in group], listener)
         for request, pixels_HWC in zip(group, pixels, strict=True):
             yield Picture(pixels_HWC, _record(family, request, shape, adapters))
         first = last
@@ -185,9 +184,19 @@ def _listener(
     return lambda step: on_step(GenerationStep(done, pictures, batch, step))
 
 
-def _encode(family: Family, text: str) -> Tensor:
-    """One text by itself, so that its encoding does not depend on its neighbours."""
-    return family.encode_text([text]).text_BND
+def _told(reader: Reader, request: TextToImage) -> Told:
+    settings = ReadSettings(
+        steps=request.steps, compat=request.compat, calls_per_step=SAMPLERS.get(request.sampler).calls_per_step
+    )
+    told = reader.read(
+        request.prompt, request.negative_prompt, settings, EncodeSettings(request.emphasis, request.clip_skip)
+    )
+    for what, prompt in (("prompt", told.positive), ("negative prompt", told.negative)):
+        for remark in prompt.remarks:
+            log.info("%s, character %d: %s", what, remark.start + 1, remark.text)
+        for name in dict.fromkeys(network.name for _, networks in prompt.network_schedule() for network in networks):
+            log.warning("%s: the network %s is left out; networks are put on by a run, not yet by prompts", what, name)
+    return told
 
 
 @contextmanager
@@ -206,33 +215,26 @@ def _drawing(family: Family) -> Generator[None]:
 
 
 def _draw(
-    family: Family, group: list[TextToImage], shape: _Shape, encode: Callable[[str], Tensor],
+    family: Family, group: list[TextToImage], shape: _Shape, told: list[Told],
     on_step: Callable[[SamplerStep], None] | None,
 ) -> list[NDArray[np.uint8]]:
     """The pixels of requests that share a shape, each uint8 (H, W, 3)."""
     sampler = SAMPLERS.get(shape.sampler)
     schedule = NoiseSchedule.from_alphas_cumprod(family.alphas_cumprod_T)
-    sigmas = SCHEDULES.get(shape.schedule).sigmas(schedule, shape.steps)
+    sigmas = sampler.sigmas(schedule, shape.schedule, shape.steps)
     size = (
         family.latent_channels, shape.height_px // family.latent_stride, shape.width_px // family.latent_stride,
     )
 
-    def noise(step: int, purpose: Purpose = Purpose.SAMPLER) -> Tensor:
-        each = [normal(request.seed, step, [0], purpose, size) for request in group]
-        return torch.cat(each).to(family.device)
-
-    denoise = guided_denoiser(
-        family,
-        schedule,
-        torch.cat([encode(request.prompt) for request in group]),
-        torch.cat([encode(request.negative_prompt) for request in group]),
-        shape.cfg_scale,
-    )
+    pictures = [PictureNoise(request.seed, request, size, family.latent_stride) for request in group]
+    noise = BatchNoise(pictures, family.device)
+    progress = Progress(shape.steps, shape.by_calls)
+    denoise = guided_denoiser(family, schedule, [one.conditioning for one in told], shape.guidance, progress)
     # The network saw sqrt(abar) * latent + sqrt(1 - abar) * noise. At the first level that is nearly all noise, of
     # variance one; here everything is divided by sqrt(abar) = 1 / sqrt(1 + sigma^2), and multiplied by it at the end.
     first, last = float(sigmas[0]), float(sigmas[-1])
-    x_Bchw = noise(0, Purpose.LATENT) * math.sqrt(1 + first**2)
-    x_Bchw = sampler.sample(denoise, x_Bchw, sigmas, noise, on_step)
+    x_Bchw = noise.first() * math.sqrt(1 + first**2)
+    x_Bchw = sampler.with_options(dict(shape.options))(denoise, x_Bchw, sigmas, noise, progress.told_to(on_step))
     latent_Bchw = x_Bchw / math.sqrt(1 + last**2)
     return [_pixels(family, latent_Bchw[place : place + 1]) for place in range(len(group))]
 
@@ -259,7 +261,7 @@ def _record(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
         steps=shape.steps,
-        cfg_scale=shape.cfg_scale,
+        cfg_scale=request.cfg_scale,
         sampler=shape.sampler,
         schedule=shape.schedule,
         seed=request.seed,
@@ -268,5 +270,6 @@ def _record(
         base=family.base_hash,
         family=family.name,
         adapters=adapters,
+        **{name: getattr(request, name) for name in RECORDED},
         imprint=__version__,
     )

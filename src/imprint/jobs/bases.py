@@ -6,16 +6,16 @@ Reads: the shipped weights, model folders. Writes: nothing. Does not: download.
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import torch
 
 from imprint.families import Family, open_family
+from imprint.jobs.base_names import NANO, base_path
 from imprint.methods import Finetune, Lora
-from imprint.nano import base_folder as nano_folder
 from imprint.training.denoising import LearningRates
 
-NANO = "nano"
+__all__ = ["NANO", "NameAdvice", "base_path", "default_rates", "name_advice", "open_base", "token_ids"]
+
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 SMALL_PX = 256  # bases drawing smaller pictures are small networks, which want larger steps
 
@@ -28,11 +28,6 @@ RATES = {
     ("finetune", True): LearningRates(unet=3e-4, text_encoder=5e-5),
     ("finetune", False): LearningRates(unet=2e-6, text_encoder=1e-6),
 }
-
-
-def base_path(base: str) -> Path:
-    """The folder of a base: the shipped one for "nano", else the path itself."""
-    return nano_folder() if base == NANO else Path(base)
 
 
 def open_base(base: str, dtype: str = "fp32", device: str = "cpu") -> Family:

@@ -5,10 +5,10 @@ Reads: a family. Writes: PNG files in the user's cache, by the hash of what deci
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from imprint.artifacts.cache import cache_folder
 from imprint.artifacts.files import sha256_json
 from imprint.artifacts.image_file import decode_image, read_regular
 from imprint.artifacts.picture import read_record, save_picture
@@ -31,13 +31,6 @@ class DrawnClass:
     reused: int
 
 
-def cache_folder() -> Path:
-    """Where class images are kept: the user's cache, or `IMPRINT_CACHE`."""
-    given = os.environ.get("IMPRINT_CACHE")
-    of_user = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    return (Path(given) if given else Path(of_user) / "imprint") / "class-images"
-
-
 def draw_class(
     family: Family, options: ClassImages, prompt: str, size_px: int, stop: StopRequest | None = None,
     folder: Path | None = None,
@@ -57,7 +50,7 @@ def draw_class(
         "base": family.base_hash, "prompt": prompt, "size": size_px, "steps": options.steps, "cfg": options.cfg_scale,
         "sampler": options.sampler, "dtype": str(family.dtype), "device": family.device.type,
     })
-    place = (folder or cache_folder()) / key[:24]
+    place = (folder or cache_folder("class-images")) / key[:24]
     paths = [place / f"{options.seed + number:012d}.png" for number in range(options.count)]
     missing = [number for number, path in enumerate(paths) if not _whole(path, family.base_hash)]
     tell = announce("class images")

@@ -5,15 +5,21 @@ The unions of methods and objectives are assembled here, downstream of those tha
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg, PictureFormat, Png
 from imprint.config import Config
 from imprint.errors import UnknownNameError
 from imprint.evaluation import JUDGES
-from imprint.generation.text_to_image import SEED_LIMIT, Prompt, SamplerName, SizePx
+from imprint.generation.conditioning import GuidanceSettings
+from imprint.generation.reading import PromptSettings
+from imprint.generation.sampling import SamplerName, SamplerSettings
+from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
+from imprint.generation.text_to_image import Prompt
 from imprint.methods import Lora, MethodConfig
 from imprint.training.denoising import LearningRates, NoiseOptions
 from imprint.training.loop import LoopConfig
@@ -122,8 +128,8 @@ class PersonalizeRecipe(Config):
         return self
 
 
-class GenerateRecipe(Config):
-    """Draw pictures from a prompt."""
+class _Wanted(Config):
+    """What `imprint generate` asks for first: fields come in the order of the bases from the last."""
 
     prompt: Prompt
     """What to draw; a run's subject is called by its name, as in "a pencil drawing of zkz dog in space"."""
@@ -145,13 +151,23 @@ class GenerateRecipe(Config):
     """Network calls for each."""
     cfg_scale: float = Field(default=4.0, ge=0, le=100)
     """How strongly the prompt is followed."""
-    sampler: SamplerName = "dpmpp_2m"
-    """How noise becomes a picture."""
     width_px: SizePx | None = None
     """Width; left out, the base's native size."""
     height_px: SizePx | None = None
     """Height; left out, the base's native size."""
     batch: int | None = Field(default=None, ge=1, le=256)
     """Pictures at a time; left out, one, so that a picture does not depend on its neighbours by a single bit."""
+    format: PictureFormat = Png()
+    """The kind of file: png, jpeg or webp; each carries the whole record."""
     device: str = "cpu"
     """Where the networks are."""
+
+    @model_validator(mode="after")
+    def _record_fits(self) -> Self:
+        if isinstance(self.format, Jpeg) and len(json.dumps(self.prompt + self.negative_prompt)) > JPEG_PROMPTS_BYTES:
+            raise ValueError("format.kind = 'jpeg' has no room for so long prompts in its record; use png or webp")
+        return self
+
+
+class GenerateRecipe(PromptSettings, GuidanceSettings, SeedSettings, SamplerSettings, _Wanted):
+    """Draw pictures from a prompt."""

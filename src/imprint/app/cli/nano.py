@@ -68,8 +68,8 @@ def report(
 
     Model card, curves and a contact sheet, beside the weights unless --out says otherwise.
     """
-    from imprint.jobs.nano import report as run
     from imprint.jobs.nano.report import Plan
+    from imprint.jobs.nano.report import write_card as run
 
     plan = load_config(Plan, config, sets or (), explain="imprint explain --recipe nano-report")
     if scales := numbers(sweep_cfg, "--sweep-cfg"):
@@ -81,7 +81,7 @@ def report(
         print_json(rows) if json else print_lines(*sweep_table(rows))
         return
     with job():
-        result = run(base, out, plan)
+        result = run(base or "nano", out, plan)
     print_json(result) if json else print_lines(result)
 
 

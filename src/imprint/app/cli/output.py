@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from imprint.artifacts.picture import clean_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 
 def as_json(value: Any) -> Any:
@@ -46,14 +46,15 @@ def print_lines(*lines: object) -> None:
         print(clean_text(str(line)))  # noqa: T201
 
 
-def print_table(table: Table) -> None:
-    """A table, as wide as it needs where stdout is no terminal."""
+def print_table(*tables: RenderableType) -> None:
+    """Tables and what stands between them, as wide as they need where stdout is no terminal."""
     from rich.console import Console
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
-    console.print(table)
+    for table in tables:
+        console.print(table)
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:

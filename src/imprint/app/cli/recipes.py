@@ -14,6 +14,8 @@ from imprint.registry import Registry
 RECIPES: Registry[str] = Registry("recipe")
 RECIPES.add("personalize", "imprint.jobs.recipe:PersonalizeRecipe")
 RECIPES.add("generate", "imprint.jobs.recipe:GenerateRecipe")
+RECIPES.add("again", "imprint.jobs.again:AgainRecipe")
+RECIPES.add("grid", "imprint.jobs.grid:GridRecipe")
 RECIPES.add("nano-report", "imprint.jobs.nano.report:Plan")
 RECIPES.add("nano-benchmark", "imprint.jobs.benchmark:BenchmarkRecipe")
 

@@ -16,6 +16,7 @@ from imprint.app.cli.flags import BaseFlag, ConfigFlag, JsonFlag, OutFlag, SeedF
 from imprint.app.cli.job import job
 from imprint.app.cli.nano import nano
 from imprint.app.cli.output import print_fields, print_json, print_lines, print_table
+from imprint.app.cli.prompt import prompt
 from imprint.config import describe, load_config
 from imprint.config import explain as explained
 
@@ -26,6 +27,7 @@ app = Typer(
     name="imprint", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
 )
 app.add_typer(nano, name="nano")
+app.add_typer(prompt, name="prompt")
 
 
 def _version(wanted: bool) -> None:
@@ -108,6 +110,25 @@ def generate(
 
 
 @app.command()
+def grid(out: OutFlag = None, config: ConfigFlag = None, sets: SetFlag = None, json: JsonFlag = False) -> None:
+    """Draw a grid of pictures, and a sheet with labels.
+
+    In grid/ unless --out says otherwise. Repeat the command to go on; exit code 1 says that cells failed.
+    """
+    from imprint.jobs.grid import GridRecipe
+    from imprint.jobs.grid import grid as draw
+
+    recipe = load_config(GridRecipe, config, sets or (), {"out": out}, explain="imprint explain --recipe grid")
+    with job():
+        result = draw(recipe)
+    failed = [f"failed   {dict(cell.values)}: {cell.error}" for cell in result.failed]
+    sheets = [f"sheet    {sheet}" for sheet in result.sheets]
+    print_json(result) if json else print_lines(*failed, *sheets, f"cells    {result.manifest}")
+    if failed:
+        raise Exit(1)
+
+
+@app.command()
 def demo(out: OutFlag = None, json: JsonFlag = False) -> None:
     """Teach the embedded base a new subject.
 
@@ -138,16 +159,66 @@ def explain(
 
 @app.command()
 def show(
-    picture: Annotated[Path, Argument(metavar="PICTURE", help="A PNG that Imprint wrote.")], json: JsonFlag = False,
+    picture: Annotated[Path, Argument(metavar="PICTURE", help="A PNG, JPEG or WebP.")], json: JsonFlag = False,
 ) -> None:
-    """Print the record inside a picture.
+    """Print how a picture was made.
 
-    Prompt, seed, sampler, base and weights: all that is needed to make it again.
+    Which tool made it, and all that its file says: prompt, seed, sampler, models. Reads pictures of Imprint, A1111,
+    Forge, NovelAI and ComfyUI.
     """
-    from imprint.artifacts.picture import read_record
+    from imprint.app.cli.records import shown_record
+    from imprint.artifacts.found_record import find_record
 
-    record = read_record(picture)
-    print_json(record) if json else print_fields(record.model_dump(mode="json"))
+    fields = shown_record(find_record(picture))
+    print_json(fields) if json else print_fields(fields)
+
+
+@app.command()
+def again(
+    picture: Annotated[Path, Argument(metavar="PICTURE", help="A PNG, JPEG or WebP with its record inside.")],
+    base: BaseFlag = None,
+    out: OutFlag = None,
+    config: ConfigFlag = None,
+    sets: SetFlag = None,
+    json: JsonFlag = False,
+) -> None:
+    """Draw a picture once more, from the record in its file.
+
+    The same picture bit for bit where Imprint drew it; the nearest that can be drawn where another tool did.
+    """
+    from imprint.app.cli.records import split_sets
+    from imprint.jobs.again import AgainRecipe, locate
+    from imprint.jobs.again import again as run
+
+    own, changes = split_sets(AgainRecipe, sets or ())
+    given = {"picture": picture, "base": base, "out": out, "changes": changes or None}
+    recipe = load_config(AgainRecipe, config, own, given, explain="imprint explain --recipe again")
+    located = locate(recipe)  # before torch is loaded: a missing model is told at once
+    with job():
+        result = run(recipe, located)
+    print_json(result) if json else print_lines(result.picture)
+
+
+@app.command()
+def networks(
+    folder: Annotated[Path | None, Argument(metavar="FOLDER", help="Where they are; networks/ without.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List LoRAs, embeddings, hypernetworks and blends.
+
+    By the names and hashes that prompts find them by; each file is hashed once.
+    """
+    from imprint.app.cli.networks import networks_table
+    from imprint.jobs.networks import list_networks
+
+    with job():
+        listed = list_networks(folder)
+    if json:
+        print_json(listed)
+    elif listed.networks:
+        print_table(networks_table(listed))
+    else:
+        print_lines(f"no networks in {', '.join(map(str, listed.folders))}")
 
 
 def _show_run(result: PersonalizeResult, json: bool) -> None:

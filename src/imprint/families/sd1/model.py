@@ -105,7 +105,7 @@ class StableDiffusion1:
             load_network(folder, "vae", torch.float32, device),
             load_tokenizer(folder),
         )
-        return cls(networks, scheduler, folder.path, lambda: folder.content_hash((*PARTS, "tokenizer", "scheduler")))
+        return cls(networks, scheduler, folder.path, folder.base_hash)
 
     @classmethod
     def create(

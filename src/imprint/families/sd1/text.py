@@ -7,7 +7,7 @@ Shapes: B batch, N tokens, D width.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,9 +28,16 @@ def window_of(tokenizer: CLIPTokenizer, positions: int) -> TextWindow:
 
 
 def token_ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
-    """Tokens of a text of any length, with nothing before, after or cut."""
-    # Not by a call of the tokenizer: that one warns of every text that is longer than a window.
-    return [int(token) for token in cast("Any", tokenizer).backend_tokenizer.encode(text, add_special_tokens=False).ids]
+    """Tokens of a text of any length, with nothing before, after or cut.
+
+    Characters that are no text (unpaired surrogates) count as U+FFFD.
+    """
+    clean = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    # verbose: no warning about texts that are longer than a window; they are cut into several elsewhere.
+    encoded = cast("Callable[..., Mapping[str, list[int]]]", tokenizer)(
+        clean, add_special_tokens=False, truncation=False, padding=False, verbose=False
+    )
+    return list(encoded["input_ids"])
 
 
 def hidden_states(

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from imprint.config import Config, load_config
 from imprint.errors import ConfigError
-from imprint.generation.text_to_image import SamplerName
+from imprint.generation.sampling import SamplerName
 from imprint.jobs.bases import NANO, base_path
 from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.methods import METHODS

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from imprint.jobs.nano.report import Plan
 
 STAGES = ("autoencoder", "diffusion", "judge")  # the judge also learns from what the base draws
 
@@ -35,13 +31,6 @@ def ship(build: Path, folder: Path | None = None) -> Path:
     from imprint.jobs.nano.shipping import ship_build
 
     return ship_build(build, folder)
-
-
-def report(base: str | None = None, out: Path | None = None, plan: Plan | None = None) -> Path:
-    """Measure a base and write its model card, curves and contact sheets. Returns: the card."""
-    from imprint.jobs.nano.report import write_card
-
-    return write_card(base or "nano", out, plan)
 
 
 def render(out: Path, count: int, seed: int = 0) -> Path:

@@ -29,8 +29,9 @@ from imprint.diffusion.randomness import Purpose, normal, uniform
 from imprint.diffusion.schedule import NoiseSchedule, karras_sigmas
 from imprint.errors import ModelError
 from imprint.families import Family, open_family
+from imprint.generation.conditioning import Conditioning, Guidance
 from imprint.generation.denoiser import guided_denoiser
-from imprint.generation.samplers import SAMPLERS
+from imprint.generation.samplers import NO_NOISE, SAMPLERS
 from imprint.jobs.nano.autoencoder import posterior_mean
 from imprint.jobs.nano.chunks import Pictures, kept
 from imprint.jobs.nano.individuals import Families, RenderedIndividuals, chunk_families
@@ -110,16 +111,12 @@ class Base:
             latent_Bchw = family.encode_image(pixels_BCHW).mean_Bchw.float()
             samples = range(first, first + len(latent_Bchw))
             noise_Bchw = normal(NOISE_SEED, 0, samples, Purpose.LATENT, latent_Bchw.shape[1:])
-            denoise = guided_denoiser(
-                family, NoiseSchedule.from_alphas_cumprod(family.alphas_cumprod_T), family.encode_text(texts).text_BND,
-                family.encode_text([""] * len(texts)).text_BND, plan.cfg_scale,
-            )
-            x_Bchw = SAMPLERS.get("dpmpp_2m").sample(denoise, latent_Bchw + sigma * noise_Bchw, sigmas, _no_noise)
+            empty = [""] * len(texts)
+            told = Conditioning.rows(family.encode_text(texts).text_BND, family.encode_text(empty).text_BND)
+            schedule = NoiseSchedule.from_alphas_cumprod(family.alphas_cumprod_T)
+            denoise = guided_denoiser(family, schedule, told, Guidance(plan.cfg_scale))
+            x_Bchw = SAMPLERS.get("dpmpp_2m").sample(denoise, latent_Bchw + sigma * noise_Bchw, sigmas, NO_NOISE)
             return family.decode(x_Bchw).float().clamp(-1, 1)
-
-
-def _no_noise(step: int) -> Tensor:
-    raise AssertionError(f"a deterministic sampler asked for noise at step {step}")
 
 
 def open_base(build: Path, precision: str) -> Base:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from imprint.config import Config
-from imprint.generation.text_to_image import SamplerName
+from imprint.generation.sampling import SamplerName
 
 BLOCK = 10_000  # numbers of the world that one seed may ask for: the blocks of different seeds never meet
 MOST_SEEDS = 40

@@ -1,0 +1,121 @@
+"""From the prompts of a request to what its picture is told at each step.
+
+Reads: texts, a family. Writes: conditionings. Does not: load networks, or draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import Field
+from torch import Tensor
+
+from imprint.config.base import Config
+from imprint.families.family import Family
+from imprint.generation.conditioning import Conditioning, Line, Stretch
+from imprint.prompts.chunking import COMMA_BACKTRACK, chunks_of
+from imprint.prompts.emphasis import EmphasisMode
+from imprint.prompts.encoding import EncodeSettings, encode_chunks
+from imprint.prompts.reading import Prompt, read_prompt
+from imprint.prompts.scheduling import Schedule
+from imprint.prompts.settings import Compat, ReadSettings
+from imprint.prompts.weighting import Weighted
+
+ENCODINGS_KEPT = 64  # texts whose encoding is kept; 0.2 MB each at the size of Stable Diffusion 1
+
+
+class PromptSettings(Config):
+    """How prompts are read."""
+
+    compat: Compat = "imprint"
+    """Whose reading: imprint repairs what breaks elsewhere and says so; a1111 keeps AUTOMATIC1111's quirks."""
+    emphasis: EmphasisMode = "original"
+    """What a word's weight does: original (A1111), original_per_sample, no_norm, comfy, compel or ignore."""
+    clip_skip: int = Field(default=1, ge=1, le=100)
+    """Which layer of the text encoder is read, from the last (1) backwards; 2 for models that were trained so."""
+
+
+class FamilyTokens:
+    """A family's text encoder as chunking sees it.
+
+    Args:
+        family: whose tokens they are.
+    """
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        comma = family.token_ids(",")
+        self._comma_id = comma[0] if len(comma) == 1 else None
+
+    @property
+    def comma_id(self) -> int | None:
+        """The token of a comma."""
+        return self._comma_id
+
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a text, however many."""
+        return self.family.token_ids(text)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a picture is told, and how that was read."""
+
+    conditioning: Conditioning
+    positive: Prompt
+    """The prompt, with its remarks and its networks."""
+    negative: Prompt
+    """The negative prompt."""
+    by_calls: bool
+    """Whether texts change by model calls, as in A1111, and not by steps."""
+
+
+class Reader:
+    """Reads and encodes prompts for one family; a text is encoded once however often it comes.
+
+    Args:
+        family: the base; its weights must not change while the reader is used.
+        vectors: embeddings (V, D) by the names that call them.
+        backtrack: how many tokens behind a comma move to the next chunk at most.
+    """
+
+    def __init__(
+        self, family: Family, vectors: Mapping[str, Tensor] | None = None, backtrack: int = COMMA_BACKTRACK
+    ) -> None:
+        self.family, self.vectors, self.backtrack = family, dict(vectors or {}), backtrack
+        self._tokens = FamilyTokens(family)
+        self._sizes = {name: len(rows) for name, rows in self.vectors.items()}
+        self._kept: dict[tuple[tuple[Weighted, ...], str, int], Tensor] = {}
+
+    def read(self, prompt: str, negative_prompt: str, settings: ReadSettings, encode: EncodeSettings) -> Told:
+        """What a picture with these prompts is told.
+
+        Args:
+            prompt: as written, wildcards expanded.
+            negative_prompt: the same.
+            settings: of the prompt; the negative one is read with the same, but for AND.
+            encode: emphasis and layer.
+        Raises: ConfigError: if the text encoder has no such layer, or an embedding another width.
+        """
+        wanted = read_prompt(prompt, settings)
+        unwanted = read_prompt(negative_prompt, ReadSettings(
+            settings.steps, settings.hires_steps, settings.compat, True, settings.calls_per_step,
+            settings.old_timelines, settings.comments,
+        ))  # fmt: skip
+        parts = tuple((part.weight, self._line(part.schedule, encode)) for part in wanted.parts)
+        negative = self._line(unwanted.parts[0].schedule, encode)
+        return Told(Conditioning(parts, negative), wanted, unwanted, wanted.parts[0].schedule.inclusive)
+
+    def _line(self, schedule: Schedule, encode: EncodeSettings) -> Line:
+        return Line(tuple(Stretch(entry.end, self._encoded(entry.weighted, encode)) for entry in schedule.entries))
+
+    def _encoded(self, weighted: tuple[Weighted, ...], encode: EncodeSettings) -> Tensor:
+        key = (weighted, encode.emphasis, encode.clip_skip)
+        if key not in self._kept:
+            chunks = chunks_of(weighted, self._tokens, self._sizes, self.backtrack)
+            settings = EncodeSettings(encode.emphasis, encode.clip_skip, self.vectors)
+            while len(self._kept) >= ENCODINGS_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = encode_chunks(self.family, chunks, settings)
+        return self._kept[key]

@@ -1,0 +1,117 @@
+"""Drawing a picture once more. Reads: what was located. Writes: a picture. Does not: look for models."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint.artifacts.image_file import decode_layers, read_regular
+from imprint.artifacts.infotext import Infotext
+from imprint.artifacts.picture_file import Png, format_of
+from imprint.config import load_config
+from imprint.errors import shortened
+from imprint.jobs.again.locating import Located, locate, network_of
+from imprint.jobs.again.recipe import AgainRecipe
+from imprint.jobs.base_names import base_name
+
+if TYPE_CHECKING:
+    from imprint.generation.text_to_image import TextToImage
+    from imprint.jobs.drawing import Learnt
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AgainResult:
+    """A picture drawn once more.
+
+    Attributes:
+        picture: its file.
+        notes: what of the record was not followed, or not exactly; empty for our own records.
+        same_pixels: whether every pixel is that of the original file; None where that file keeps no exact pixels, or
+            something else was asked for.
+    """
+
+    picture: Path
+    notes: tuple[str, ...]
+    same_pixels: bool | None
+
+
+def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
+    """Draw a picture once more, from the record in its file.
+
+    From one of our own records that is the same picture, bit for bit, on the kind of device and with the versions of
+    the libraries that drew it. From another tool's it is the nearest that can be drawn here.
+
+    Args:
+        recipe: which picture, and what differs.
+        located: what `locate` found for it; left out, it is looked for.
+    Raises:
+        InputError: if the picture has no record.
+        ConfigError: if a change is none that can be made.
+        ModelError: if the base or weights are missing or not those of the record.
+        OutputError: if the picture cannot be written.
+    """
+    located = located or locate(recipe)
+    # Imported here: what is missing was told before torch is loaded.
+    from imprint.generation.text_to_image import text_to_image
+    from imprint.jobs.bases import open_base
+    from imprint.jobs.drawing import applied, check_folder, save_numbered
+
+    request, learnt, notes = _asked(recipe, located)
+    for note in notes:
+        _log.warning("%s", note)
+    out = check_folder(recipe.out or Path("pictures"))
+    family = open_base(located.base, "fp32", recipe.device)
+    with applied(family, learnt) as adapters:
+        picture = next(text_to_image(family, [request], adapters=adapters))
+    path = save_numbered(out, picture, base_name(located.base), recipe.format)
+    return AgainResult(path, notes, _same_pixels(recipe, located, path))
+
+
+def _asked(recipe: AgainRecipe, located: Located) -> tuple[TextToImage, list[Learnt], tuple[str, ...]]:
+    """The request of a record with the changes made, what is put on the base, and what is not followed."""
+    from imprint.generation.record import fields_of, understand
+    from imprint.jobs.drawing import Learnt
+
+    notes = [f"base: {located.base_note}"] if located.base_note else []
+    record = located.found.record
+    if record is not None:
+        pairs = zip(located.weights, record.adapters, strict=True)
+        recorded = [Learnt(path, adapter.name, adapter.strength) for path, adapter in pairs]
+        return _changed(recipe, fields_of(record)), recorded, tuple(notes)
+    understood = understand(located.found.infotext or Infotext(""))
+    notes += [str(note) for note in understood.notes]
+    learnt: list[Learnt] = []
+    for network in understood.networks:
+        path = network_of(recipe, network.short_hash)
+        if path is None:
+            known = f"hash {network.short_hash}" if network.short_hash else "no hash is given"
+            notes.append(f"LoRA {shortened(network.name)} ({known}): not among the runs looked at; drawn without")
+        else:
+            learnt.append(Learnt(path, network.name, network.strength))
+    return _changed(recipe, understood.fields), learnt, tuple(notes)
+
+
+def _changed(recipe: AgainRecipe, fields: Mapping[str, Any]) -> TextToImage:
+    """A request with the changes that the user wants.
+
+    Raises: ConfigError: naming every field that is none, or out of bounds.
+    """
+    from imprint.generation.text_to_image import TextToImage
+
+    changed = {text.partition("=")[0].strip().partition(".")[0] for text in recipe.changes}
+    kept = {name: value for name, value in fields.items() if name not in changed}
+    return load_config(TextToImage, sets=recipe.changes, values=kept, explain="imprint explain --recipe generate")
+
+
+def _same_pixels(recipe: AgainRecipe, located: Located, path: Path) -> bool | None:
+    """Whether the new file shows exactly what the old one does, where both keep every pixel."""
+    exact = located.found.record is not None and not recipe.changes and not located.base_note
+    if not (exact and located.found.place.startswith("PNG") and isinstance(format_of(path), Png)):
+        return None
+    old, new = (decode_layers(read_regular(one), one).convert("RGB") for one in (recipe.picture, path))
+    return old.size == new.size and old.tobytes() == new.tobytes()

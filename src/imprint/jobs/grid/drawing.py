@@ -1,0 +1,198 @@
+"""The cells of a grid are drawn here: each once, in the order that changes models seldom, each written as it is ready.
+
+Reads: a plan, bases, results of runs. Writes: pictures and the manifest. Does not: make the sheet.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imprint.artifacts.files import folder_hash, sha256_file, sha256_json
+from imprint.artifacts.picture import AdapterRecord
+from imprint.artifacts.picture_file import SUFFIXES
+from imprint.errors import ImprintError, Interrupted, OutputError
+from imprint.families import Family
+from imprint.generation.text_to_image import text_to_image
+from imprint.jobs.base_names import base_name
+from imprint.jobs.bases import base_path, open_base
+from imprint.jobs.drawing import applied, save_drawn
+from imprint.jobs.generate import Sources, requests, sources
+from imprint.jobs.grid.manifest import CELLS, Kept, Manifest
+from imprint.jobs.grid.plan import Cell, Plan, drawing_order
+from imprint.jobs.progress import announce
+from imprint.jobs.recipe import GenerateRecipe
+from imprint.training.stopping import StopRequest
+
+log = logging.getLogger(__name__)
+
+MODEL_FILES = ("safetensors", "json", "txt")  # weights, configurations, the tokenizer's words
+WITHOUT_EFFECT = {"out", "device", "batch", "base", "run"}  # base and run count by what is in them
+#: What may befall one cell and need not end the grid; torch says RuntimeError for all that a network cannot do,
+#: memory that does not suffice among it.
+FAILURES = (ImprintError, RuntimeError)
+Outcome = Kept | str
+"""A picture, or why there is none."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A cell with the key of its picture."""
+
+    cell: Cell
+    key: str
+
+
+class Draughtsman:
+    """Draws the cells of one plan.
+
+    Args:
+        plan: what.
+        manifest: of the folder, in which cells of an earlier call may be.
+        batch: pictures at a time.
+        stop: looked at after every sampler step.
+    """
+
+    def __init__(self, plan: Plan, manifest: Manifest, batch: int, stop: StopRequest) -> None:
+        self.plan, self.manifest, self.batch, self.stop = plan, manifest, batch, stop
+        self.outcomes: dict[tuple[int, int, int], Outcome] = {}
+        self._tell = announce("cells")
+        self._hashes: dict[Path, str] = {}
+        self._open: tuple[str, str, Family] | None = None
+
+    def draw(self) -> dict[tuple[int, int, int], Outcome]:
+        """Draw what is not there. Returns: what became of every cell, by its place.
+
+        Raises: OutputError: if a picture cannot be written. Interrupted: if somebody asked to stop.
+        """
+        for _, group in itertools.groupby(drawing_order(self.plan.cells), _models):
+            self._group(list(group))
+        return self.outcomes
+
+    def _group(self, cells: Sequence[Cell]) -> None:
+        """Cells with the same base, run and strength."""
+        recipe = cells[0].recipe
+        try:
+            found = sources(recipe)
+            wanted = self._wanted(cells, found)
+            if not wanted:
+                return
+            self.stop_if_asked()
+            family = self._family(found.base, recipe.device)
+            with applied(family, found.learnt) as adapters:
+                while wanted:
+                    chunk, wanted = wanted[: self.batch], wanted[self.batch :]
+                    self._chunk(family, adapters, chunk)
+        except (Interrupted, OutputError):
+            raise
+        except FAILURES as error:
+            for cell in (cell for cell in cells if cell.place not in self.outcomes):
+                self._failed(cell, error)
+
+    def _wanted(self, cells: Sequence[Cell], found: Sources) -> list[_Wanted]:
+        """The cells that are to be drawn; those that are there are noted."""
+        weights = [self._hash(path) for path in (base_path(found.base), *(one.path for one in found.learnt))]
+        wanted: list[_Wanted] = []
+        for cell in cells:
+            key = cell_key(cell.recipe, weights)
+            kept = self.manifest.kept(key)
+            if kept is None:
+                wanted.append(_Wanted(cell, key))
+            else:
+                self._done(cell, kept)
+        return wanted
+
+    def _chunk(self, family: Family, adapters: tuple[AdapterRecord, ...], wanted: Sequence[_Wanted]) -> None:
+        """Draw some cells together; where that fails, those that are left one by one."""
+        asked = list({one.key: one for one in wanted if self.manifest.kept(one.key) is None}.values())
+        left = list(asked)
+        try:
+            for kept in self._pictures(family, adapters, asked):
+                one = left.pop(0)
+                self.manifest.keep(one.key, one.cell.place, self.plan.values(one.cell), kept)
+        except (Interrupted, OutputError):
+            raise
+        except FAILURES as error:
+            if len(asked) == 1:
+                for one in wanted:
+                    self._failed(one.cell, error, one.key)
+            else:
+                for key in [one.key for one in left]:
+                    self._chunk(family, adapters, [one for one in wanted if one.key == key])
+        for one in wanted:
+            kept = self.manifest.kept(one.key)
+            if kept is not None and one.cell.place not in self.outcomes:
+                self._done(one.cell, kept)
+
+    def _pictures(
+        self, family: Family, adapters: tuple[AdapterRecord, ...], asked: Sequence[_Wanted],
+    ) -> Iterator[Kept]:
+        """Each cell's picture, written."""
+        begun = time.monotonic()
+        wishes = [request for one in asked for request in requests(one.cell.recipe)]
+        pictures = text_to_image(
+            family, wishes, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked()
+        )
+        for one, picture in zip(asked, pictures, strict=True):
+            path = self.manifest.folder / CELLS / file_name(one.cell, one.key)
+            save_drawn(path, picture, base_name(sources(one.cell.recipe).base), one.cell.recipe.format)
+            yield Kept(path, sha256_file(path), (time.monotonic() - begun) / len(asked))
+
+    def stop_if_asked(self) -> None:
+        """Raises: Interrupted: if somebody asked to stop."""
+        if self.stop:
+            done = f"{len(self.outcomes)} of {len(self.plan.cells)} cells are there"
+            hint = f"{done}; the same command goes on from here"
+            raise Interrupted(f"stopped by {self.stop.signal_name} while drawing a grid", hint=hint)
+
+    def _family(self, base: str, device: str) -> Family:
+        """The base, opened once while cells need it; the one before is let go first."""
+        if self._open is None or self._open[:2] != (base, device):
+            self._open = None
+            self._open = (base, device, open_base(base, "fp32", device))
+        return self._open[2]
+
+    def _hash(self, path: Path) -> str:
+        if path not in self._hashes:
+            self._hashes[path] = sha256_file(path) if path.is_file() else _model_hash(path)
+        return self._hashes[path]
+
+    def _done(self, cell: Cell, kept: Kept) -> None:
+        self.outcomes[cell.place] = kept
+        self._tell(len(self.outcomes), len(self.plan.cells))
+
+    def _failed(self, cell: Cell, error: Exception, key: str = "") -> None:
+        text = str(error) or type(error).__name__
+        values = self.plan.values(cell)
+        self.manifest.add("failed", place=cell.place, values=values, error=text, key=key)
+        log.warning("no picture for %s: %s", values, text.splitlines()[0])
+        self.outcomes[cell.place] = text
+        self._tell(len(self.outcomes), len(self.plan.cells))
+
+
+def cell_key(recipe: GenerateRecipe, weights: Sequence[str]) -> str:
+    """The hash of all that decides a picture: its settings, and what is in the weights.
+
+    Args:
+        recipe: of the picture.
+        weights: hashes of the base and of what is put on it.
+    """
+    return sha256_json({"recipe": recipe.model_dump(mode="json", exclude=WITHOUT_EFFECT), "weights": list(weights)})
+
+
+def file_name(cell: Cell, key: str) -> str:
+    """Where a cell lay when it was drawn, and what it is: grids that grow keep their pictures."""
+    return f"z{cell.z:02d}-y{cell.y:03d}-x{cell.x:03d}-{key[:12]}{SUFFIXES[cell.recipe.format.kind]}"
+
+
+def _model_hash(folder: Path) -> str:
+    """Of all in a model's folder that decides pictures: the same weights with another schedule draw others."""
+    return sha256_json([folder_hash(folder, f"**/*.{kind}") for kind in MODEL_FILES])
+
+
+def _models(cell: Cell) -> tuple[object, ...]:
+    return cell.recipe.device, cell.recipe.base, cell.recipe.run, cell.recipe.strength

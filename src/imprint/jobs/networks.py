@@ -1,0 +1,36 @@
+"""The networks that a user has. Reads: folders, the environment. Writes: nothing. Does not: open tensors."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from imprint.weights.shelf import NetworkFile, Shelf
+
+DEFAULT_FOLDER = "networks"
+
+
+@dataclass(frozen=True)
+class NetworkList:
+    """What is on the shelf."""
+
+    folders: tuple[Path, ...]
+    networks: tuple[NetworkFile, ...]
+
+
+def network_folders(folder: Path | None = None) -> tuple[Path, ...]:
+    """Where networks are looked for: the given folder, else those of `IMPRINT_NETWORKS`, else `networks/`."""
+    if folder is not None:
+        return (folder,)
+    given = os.environ.get("IMPRINT_NETWORKS", "")
+    return tuple(Path(place) for place in given.split(os.pathsep) if place) or (Path(DEFAULT_FOLDER),)
+
+
+def list_networks(folder: Path | None = None) -> NetworkList:
+    """Scan a folder, or those that are looked in without one.
+
+    Raises: ModelError: if it does not exist.
+    """
+    shelf = Shelf(network_folders(folder))
+    return NetworkList(shelf.folders, shelf.files)

@@ -1,0 +1,46 @@
+"""Fields of `imprint generate` that reach each picture, and how several pictures count on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imprint.artifacts.picture import PictureRecord, read_record
+from imprint.config import load_config
+from imprint.jobs.generate import generate
+from imprint.jobs.recipe import GenerateRecipe
+from make import tiny_base
+
+pytestmark = pytest.mark.unit
+
+
+def records(out: Path, **fields: Any) -> list[PictureRecord]:
+    recipe = GenerateRecipe(prompt="a dog", base=str(tiny_base()), out=out, steps=1, seed=5, **fields)
+    return [read_record(path) for path in generate(recipe).pictures]
+
+
+def test_sampler_schedule_and_noise_reach_the_record(tmp_path: Path) -> None:
+    fields = {"eta": 0.5, "s_noise": 1.1, "noise_source": "nv:46", "ensd": 7, "resize_from_width_px": 16,
+              "resize_from_height_px": 24}  # fmt: skip
+    (record,) = records(tmp_path, sampler="DPM++ 2M SDE Karras", **fields)
+    assert (record.sampler, record.schedule) == ("dpmpp_2m_sde", "karras")
+    assert record.model_dump(include=set(fields)) == fields
+
+
+def test_the_next_picture_has_the_next_seed(tmp_path: Path) -> None:
+    found = records(tmp_path, count=2)
+    assert [(record.seed, record.variation_seed) for record in found] == [(5, None), (6, None)]
+
+
+def test_the_next_variation_is_of_the_same_picture(tmp_path: Path) -> None:
+    found = records(tmp_path, count=2, variation_seed=9, variation_strength=0.2)
+    assert [(record.seed, record.variation_seed) for record in found] == [(5, 9), (5, 10)]
+
+
+def test_settings_of_the_command_line_reach_the_recipe() -> None:
+    sets = ("sampler=Euler a", "schedule=SGM Uniform", "eta=0.5", "variation_seed=3", "variation_strength=0.5")
+    recipe = load_config(GenerateRecipe, None, sets, {"prompt": "a dog"})
+    assert (recipe.sampler, recipe.schedule, recipe.options()) == ("euler_a", "sgm_uniform", {"eta": 0.5})
+    assert (recipe.variation_seed, recipe.variation_strength) == (3, 0.5)
