@@ -98,6 +98,8 @@ class PictureRecord(_Recorded):
     """Of the base: "sd1"."""
     adapters: tuple[AdapterRecord, ...] = ()
     """In the order in which they were applied."""
+    networks: tuple[AdapterRecord, ...] = ()
+    """LoRAs, hypernetworks and embeddings that the prompts named, with their files' hashes."""
     noise_source: CleanText = "imprint"
     """How the seed became noise: "imprint", "cpu", "nv", "nv:46"."""
     variation_seed: int | None = None

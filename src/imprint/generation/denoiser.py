@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +32,7 @@ class _Ask:
 
 def guided_denoiser(
     family: Family, schedule: NoiseSchedule, told: Sequence[Conditioning], guidance: Guidance,
-    progress: Progress | None = None,
+    progress: Progress | None = None, before: Callable[[int], None] | None = None,
 ) -> Denoise:
     """A denoiser with classifier-free guidance: prediction = negative + scale * sum of w_i * (positive_i - negative).
 
@@ -45,6 +45,7 @@ def guided_denoiser(
         told: one for each picture of the batch.
         guidance: scale, interval, rescale.
         progress: where the run stands, for texts and guidance that change; left out, all stays as at its beginning.
+        before: called before every call of the network with the step (or call) whose texts hold.
     Returns: `denoise(x, sigma)` for x = latent + sigma * noise of as many pictures.
     Sources: Ho and Salimans, arXiv:2207.12598, equation 6 (its w is scale - 1); composition: Liu et al.,
         arXiv:2206.01714, equation 11; interval: Kynkäänniemi et al., arXiv:2404.07724; rescale: Lin et al.,
@@ -55,6 +56,8 @@ def guided_denoiser(
     def denoise(x_Bchw: Tensor, sigma: float) -> Tensor:
         alpha = 1 / math.sqrt(1 + sigma**2)
         timestep = float(schedule.timestep(torch.tensor(sigma, dtype=torch.float64)))
+        if before:
+            before(stands.unit)
         scale = guidance.at(stands.step, stands.steps)
         each = [_asks(place, one, scale, stands.unit) for place, one in enumerate(told)]
         asks = [ask for rank in itertools.zip_longest(*each) for ask in rank if ask]  # negatives first

@@ -1,6 +1,6 @@
 """From the prompts of a request to what its picture is told at each step.
 
-Reads: texts, a family. Writes: conditionings. Does not: load networks, or draw.
+Reads: texts, a family with its networks. Writes: conditionings. Does not: find networks, or draw.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 from imprint.config.base import Config
 from imprint.families.family import Family
 from imprint.generation.conditioning import Conditioning, Line, Stretch
+from imprint.generation.networks import PromptNetworks
 from imprint.prompts.chunking import COMMA_BACKTRACK, chunks_of
 from imprint.prompts.emphasis import EmphasisMode
 from imprint.prompts.encoding import EncodeSettings, encode_chunks
@@ -69,6 +70,8 @@ class Told:
     """The negative prompt."""
     by_calls: bool
     """Whether texts change by model calls, as in A1111, and not by steps."""
+    embeddings: frozenset[str] = frozenset()
+    """Names of those that stand in the texts."""
 
 
 class Reader:
@@ -83,12 +86,20 @@ class Reader:
     def __init__(
         self, family: Family, vectors: Mapping[str, Tensor] | None = None, backtrack: int = COMMA_BACKTRACK
     ) -> None:
-        self.family, self.vectors, self.backtrack = family, dict(vectors or {}), backtrack
+        self.family, self.backtrack = family, backtrack
         self._tokens = FamilyTokens(family)
-        self._sizes = {name: len(rows) for name, rows in self.vectors.items()}
-        self._kept: dict[tuple[tuple[Weighted, ...], str, int], Tensor] = {}
+        self.use(vectors or {})
 
-    def read(self, prompt: str, negative_prompt: str, settings: ReadSettings, encode: EncodeSettings) -> Told:
+    def use(self, vectors: Mapping[str, Tensor]) -> None:
+        """Know these embeddings (V, D), by name, from now on."""
+        self.vectors = dict(vectors)
+        self._sizes = {name: len(rows) for name, rows in self.vectors.items()}
+        self._kept: dict[tuple[object, ...], tuple[Tensor, frozenset[str]]] = {}
+
+    def read(
+        self, prompt: str, negative_prompt: str, settings: ReadSettings, encode: EncodeSettings,
+        networks: PromptNetworks | None = None,
+    ) -> Told:
         """What a picture with these prompts is told.
 
         Args:
@@ -96,6 +107,7 @@ class Reader:
             negative_prompt: the same.
             settings: of the prompt; the negative one is read with the same, but for AND.
             encode: emphasis and layer.
+            networks: of the prompt, on the base; every text is encoded under those that hold when it does.
         Raises: ConfigError: if the text encoder has no such layer, or an embedding another width.
         """
         wanted = read_prompt(prompt, settings)
@@ -103,19 +115,33 @@ class Reader:
             settings.steps, settings.hires_steps, settings.compat, True, settings.calls_per_step,
             settings.old_timelines, settings.comments,
         ))  # fmt: skip
-        parts = tuple((part.weight, self._line(part.schedule, encode)) for part in wanted.parts)
-        negative = self._line(unwanted.parts[0].schedule, encode)
-        return Told(Conditioning(parts, negative), wanted, unwanted, wanted.parts[0].schedule.inclusive)
+        names: set[str] = set()
+        parts = tuple((part.weight, self._line(part.schedule, encode, networks, names)) for part in wanted.parts)
+        negative = self._line(unwanted.parts[0].schedule, encode, networks, names)
+        by_calls = wanted.parts[0].schedule.inclusive
+        return Told(Conditioning(parts, negative), wanted, unwanted, by_calls, frozenset(names))
 
-    def _line(self, schedule: Schedule, encode: EncodeSettings) -> Line:
-        return Line(tuple(Stretch(entry.end, self._encoded(entry.weighted, encode)) for entry in schedule.entries))
+    def _line(
+        self, schedule: Schedule, encode: EncodeSettings, networks: PromptNetworks | None, names: set[str]
+    ) -> Line:
+        stretches: list[Stretch] = []
+        for entry in schedule.entries:
+            if networks:
+                networks.enter(stretches[-1].end if stretches else 0)
+            text_1ND, found = self._encoded(entry.weighted, encode, networks.key if networks else ())
+            stretches.append(Stretch(entry.end, text_1ND))
+            names |= found
+        return Line(tuple(stretches))
 
-    def _encoded(self, weighted: tuple[Weighted, ...], encode: EncodeSettings) -> Tensor:
-        key = (weighted, encode.emphasis, encode.clip_skip)
+    def _encoded(
+        self, weighted: tuple[Weighted, ...], encode: EncodeSettings, under: tuple[object, ...]
+    ) -> tuple[Tensor, frozenset[str]]:
+        key = (weighted, encode.emphasis, encode.clip_skip, under)
         if key not in self._kept:
             chunks = chunks_of(weighted, self._tokens, self._sizes, self.backtrack)
             settings = EncodeSettings(encode.emphasis, encode.clip_skip, self.vectors)
             while len(self._kept) >= ENCODINGS_KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = encode_chunks(self.family, chunks, settings)
+            named = {token.embedding for chunk in chunks for token in chunk.tokens if token.embedding is not None}
+            self._kept[key] = encode_chunks(self.family, chunks, settings), frozenset(named)
         return self._kept[key]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -147,12 +147,17 @@ def infotext_of(record: PictureRecord) -> str:
         "Model hash": record.base[:MODEL_DIGITS] or None,
         "Model": record.base_name or None,
         **_seed_parameters(record.model_dump()),
-        "Lora hashes": hashes_value({lora.name: lora.short_hash for lora in loras if lora.short_hash}),
+        "Lora hashes": _hashes([*loras, *record.networks], "lora"),
+        "TI hashes": _hashes(record.networks, "embedding"),
         "Emphasis": next((t for t, name in _EMPHASES.items() if name == record.emphasis != "original"), None),
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
     return render_infotext(_tagged(record.prompt, loras), record.negative_prompt, parameters)
+
+
+def _hashes(networks: Sequence[AdapterRecord], kind: str) -> str | None:
+    return hashes_value({one.name: one.short_hash for one in networks if one.kind == kind and one.short_hash})
 
 
 def _seed_parameters(said: Mapping[str, Any]) -> dict[str, str | float | None]:

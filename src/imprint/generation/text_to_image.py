@@ -29,12 +29,16 @@ from imprint.errors import ConfigError, NumericsError
 from imprint.families.family import Family
 from imprint.generation.conditioning import Guidance, GuidanceSettings, Progress
 from imprint.generation.denoiser import guided_denoiser
+from imprint.generation.networks import PromptNetworks, ShelfEmbeddings
 from imprint.generation.reading import PromptSettings, Reader, Told
 from imprint.generation.samplers import SAMPLERS, SamplerStep
 from imprint.generation.sampling import SAMPLER_OPTIONS, SamplerSettings
 from imprint.generation.seeds import SEED_LIMIT, BatchNoise, PictureNoise, SeedSettings, SizePx
 from imprint.prompts.encoding import EncodeSettings
+from imprint.prompts.reading import Prompt as ReadPrompt
+from imprint.prompts.reading import read_prompt
 from imprint.prompts.settings import ReadSettings
+from imprint.weights.shelf import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +121,7 @@ class _Shape:
 
 def text_to_image(
     family: Family, requests: Sequence[TextToImage], *, adapters: Sequence[AdapterRecord] = (),
-    on_step: OnGenerationStep | None = None, batch: int | None = None,
+    on_step: OnGenerationStep | None = None, batch: int | None = None, shelf: Shelf | None = None,
 ) -> Iterator[Picture]:
     """Make pictures, one for each request and in their order, each as soon as it is done.
 
@@ -128,7 +132,8 @@ def text_to_image(
         on_step: called after every sampler step; may raise to stop.
         batch: pictures to compute at a time, >= 1. Left out or 1, a picture does not depend on its neighbours by a
             single bit; more is faster on a GPU and may change the last bits. Only neighbouring requests that differ
-            in nothing but prompts and seed share a batch.
+            in nothing but prompts and seed share a batch; one whose prompt names networks is drawn by itself.
+        shelf: where the networks and embeddings are that prompts name. Without one they are left out, with a warning.
     Returns: an iterator of pictures.
     Raises:
         ConfigError: at once, for a batch < 1 or a size that the family cannot draw.
@@ -137,7 +142,7 @@ def text_to_image(
     if batch is not None and batch < 1:
         raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
     shapes = [_shape(family, request, number) for number, request in enumerate(requests)]
-    return _pictures(family, list(requests), shapes, tuple(adapters), on_step, batch or 1)
+    return _pictures(family, list(requests), shapes, tuple(adapters), on_step, batch or 1, shelf)
 
 
 def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
@@ -158,21 +163,27 @@ def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
 
 def _pictures(
     family: Family, requests: list[TextToImage], shapes: list[_Shape], adapters: tuple[AdapterRecord, ...],
-    on_step: OnGenerationStep | None, batch: int,
+    on_step: OnGenerationStep | None, batch: int, shelf: Shelf | None,
 ) -> Iterator[Picture]:
-    reader = Reader(family)
+    reader, embeddings = Reader(family), ShelfEmbeddings(family, shelf)
     first = 0
     while first < len(requests):
         shape, last = shapes[first], first + 1
-        room = 1 if shape.own_steps else batch
+        room = 1 if shape.own_steps or _names_networks(requests[first]) else batch
         while last < len(requests) and last - first < room and shapes[last] == shape:
+            if _names_networks(requests[last]):
+                break
             last += 1
         group = requests[first:last]
         listener = _listener(on_step, first, len(requests), len(group))
-        with _drawing(family):
-            pixels = _draw(family, group, shape, [_told(reader, request) for request in group], listener)
-        for request, pixels_HWC in zip(group, pixels, strict=True):
-            yield Picture(pixels_HWC, _record(family, request, shape, adapters))
+        if embeddings.look_for(*(text for one in group for text in (one.prompt, one.negative_prompt))):
+            reader.use(embeddings.vectors)
+        with _drawing(family), PromptNetworks(family, _read(group[0]), shelf) as networks:
+            told = [_told(reader, request, networks) for request in group]
+            pixels = _draw(family, group, shape, told, networks, listener)
+        for request, one, pixels_HWC in zip(group, told, pixels, strict=True):
+            on_it = (*networks.records, *embeddings.records(one.embeddings))
+            yield Picture(pixels_HWC, _record(family, request, shape, adapters, on_it))
         first = last
 
 
@@ -184,18 +195,27 @@ def _listener(
     return lambda step: on_step(GenerationStep(done, pictures, batch, step))
 
 
-def _told(reader: Reader, request: TextToImage) -> Told:
-    settings = ReadSettings(
-        steps=request.steps, compat=request.compat, calls_per_step=SAMPLERS.get(request.sampler).calls_per_step
-    )
-    told = reader.read(
-        request.prompt, request.negative_prompt, settings, EncodeSettings(request.emphasis, request.clip_skip)
-    )
+def _names_networks(request: TextToImage) -> bool:
+    return any(mark in request.prompt for mark in ("<lora:", "<lyco:", "<hypernet:"))
+
+
+def _settings(request: TextToImage) -> ReadSettings:
+    calls = SAMPLERS.get(request.sampler).calls_per_step
+    return ReadSettings(steps=request.steps, compat=request.compat, calls_per_step=calls)
+
+
+def _read(request: TextToImage) -> ReadPrompt:
+    return read_prompt(request.prompt, _settings(request))
+
+
+def _told(reader: Reader, request: TextToImage, networks: PromptNetworks) -> Told:
+    encode = EncodeSettings(request.emphasis, request.clip_skip)
+    told = reader.read(request.prompt, request.negative_prompt, _settings(request), encode, networks)
     for what, prompt in (("prompt", told.positive), ("negative prompt", told.negative)):
         for remark in prompt.remarks:
             log.info("%s, character %d: %s", what, remark.start + 1, remark.text)
-        for name in dict.fromkeys(network.name for _, networks in prompt.network_schedule() for network in networks):
-            log.warning("%s: the network %s is left out; networks are put on by a run, not yet by prompts", what, name)
+    for name in dict.fromkeys(one.name for _, named in told.negative.network_schedule() for one in named):
+        log.warning("the network %s is left out: networks are named in the prompt, not in the negative one", name)
     return told
 
 
@@ -215,7 +235,7 @@ def _drawing(family: Family) -> Generator[None]:
 
 
 def _draw(
-    family: Family, group: list[TextToImage], shape: _Shape, told: list[Told],
+    family: Family, group: list[TextToImage], shape: _Shape, told: list[Told], networks: PromptNetworks,
     on_step: Callable[[SamplerStep], None] | None,
 ) -> list[NDArray[np.uint8]]:
     """The pixels of requests that share a shape, each uint8 (H, W, 3)."""
@@ -229,7 +249,8 @@ def _draw(
     pictures = [PictureNoise(request.seed, request, size, family.latent_stride) for request in group]
     noise = BatchNoise(pictures, family.device)
     progress = Progress(shape.steps, shape.by_calls)
-    denoise = guided_denoiser(family, schedule, [one.conditioning for one in told], shape.guidance, progress)
+    conditionings = [one.conditioning for one in told]
+    denoise = guided_denoiser(family, schedule, conditionings, shape.guidance, progress, networks.enter)
     # The network saw sqrt(abar) * latent + sqrt(1 - abar) * noise. At the first level that is nearly all noise, of
     # variance one; here everything is divided by sqrt(abar) = 1 / sqrt(1 + sigma^2), and multiplied by it at the end.
     first, last = float(sigmas[0]), float(sigmas[-1])
@@ -253,7 +274,8 @@ def _pixels(family: Family, latent_1chw: Tensor) -> NDArray[np.uint8]:
 
 
 def _record(
-    family: Family, request: TextToImage, shape: _Shape, adapters: tuple[AdapterRecord, ...]
+    family: Family, request: TextToImage, shape: _Shape, adapters: tuple[AdapterRecord, ...],
+    networks: tuple[AdapterRecord, ...],
 ) -> PictureRecord:
     from imprint import __version__
 
@@ -270,6 +292,7 @@ def _record(
         base=family.base_hash,
         family=family.name,
         adapters=adapters,
+        networks=networks,
         **{name: getattr(request, name) for name in RECORDED},
         imprint=__version__,
     )

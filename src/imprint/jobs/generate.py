@@ -13,6 +13,7 @@ from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs.base_names import NANO, base_name
 from imprint.jobs.bases import open_base
 from imprint.jobs.drawing import Learnt, applied, check_folder, save_numbered
+from imprint.jobs.networks import open_shelf
 from imprint.jobs.personalize import RESULT, load_recipe
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
@@ -39,7 +40,9 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     out = check_folder(recipe.out or (found.run.path / "pictures" if found.run else Path("pictures")))
     family = open_base(found.base, "fp32", recipe.device)
     with applied(family, found.learnt) as adapters:
-        pictures = text_to_image(family, requests(recipe), adapters=adapters, batch=recipe.batch)
+        pictures = text_to_image(
+            family, requests(recipe), adapters=adapters, batch=recipe.batch, shelf=open_shelf(recipe.networks)
+        )
         tell = announce("pictures")
         paths: list[Path] = []
         for picture in pictures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,19 @@ def network_folders(folder: Path | None = None) -> tuple[Path, ...]:
         return (folder,)
     given = os.environ.get("IMPRINT_NETWORKS", "")
     return tuple(Path(place) for place in given.split(os.pathsep) if place) or (Path(DEFAULT_FOLDER),)
+
+
+def open_shelf(folders: Sequence[Path] = ()) -> Shelf | None:
+    """The networks that prompts may name; None where no folder was named and there is no `networks/`.
+
+    Args:
+        folders: where they are; without, as `network_folders`.
+    Raises: ModelError: if a folder that was named does not exist.
+    """
+    places = tuple(folders) or network_folders()
+    if places == (Path(DEFAULT_FOLDER),) and not places[0].is_dir():
+        return None
+    return Shelf(places)
 
 
 def list_networks(folder: Path | None = None) -> NetworkList:

@@ -141,6 +141,8 @@ class _Wanted(Config):
     """How much of the result is put on the base: 0 is the base, 1 what was trained."""
     base: str | None = None
     """The base model; left out, the run's own, or "nano" without a run."""
+    networks: tuple[Path, ...] = ()
+    """Folders of the LoRAs, hypernetworks and embeddings that prompts name; left out, IMPRINT_NETWORKS or networks/."""
     count: int = Field(default=1, ge=1, le=100_000)
     """How many pictures."""
     seed: int = Field(default=0, ge=0, le=SEED_LIMIT)

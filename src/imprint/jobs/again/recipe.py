@@ -21,6 +21,8 @@ class AgainRecipe(Config):
     """Folders whose model folders are compared by name, then by hash; left out, those in IMPRINT_MODELS."""
     runs: tuple[Path, ...] = ()
     """Runs whose weights are compared by hash; the run that the picture lies in and those in runs/ are as well."""
+    networks: tuple[Path, ...] = ()
+    """Folders of the networks that the prompt names; left out, IMPRINT_NETWORKS or networks/."""
     changes: tuple[str, ...] = ()
     """Settings that differ from the record, such as "steps=40"; on the command line `--set steps=40` is enough."""
     out: Path | None = None

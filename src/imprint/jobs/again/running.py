@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,17 @@ from imprint.artifacts.image_file import decode_layers, read_regular
 from imprint.artifacts.infotext import Infotext
 from imprint.artifacts.picture_file import Png, format_of
 from imprint.config import load_config
-from imprint.errors import shortened
+from imprint.errors import ModelError, UnknownNameError, shortened
 from imprint.jobs.again.locating import Located, locate, network_of
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import base_name
 
 if TYPE_CHECKING:
+    from imprint.artifacts.picture import AdapterRecord
+    from imprint.generation.record import NetworkWanted
     from imprint.generation.text_to_image import TextToImage
     from imprint.jobs.drawing import Learnt
+    from imprint.weights.shelf import Shelf
 
 _log = logging.getLogger(__name__)
 
@@ -60,19 +63,47 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     from imprint.generation.text_to_image import text_to_image
     from imprint.jobs.bases import open_base
     from imprint.jobs.drawing import applied, check_folder, save_numbered
+    from imprint.jobs.networks import open_shelf
 
-    request, learnt, notes = _asked(recipe, located)
+    shelf = open_shelf(recipe.networks)
+    request, learnt, notes = _asked(recipe, located, shelf)
     for note in notes:
         _log.warning("%s", note)
     out = check_folder(recipe.out or Path("pictures"))
     family = open_base(located.base, "fp32", recipe.device)
     with applied(family, learnt) as adapters:
-        picture = next(text_to_image(family, [request], adapters=adapters))
+        picture = next(text_to_image(family, [request], adapters=adapters, shelf=shelf))
     path = save_numbered(out, picture, base_name(located.base), recipe.format)
     return AgainResult(path, notes, _same_pixels(recipe, located, path))
 
 
-def _asked(recipe: AgainRecipe, located: Located) -> tuple[TextToImage, list[Learnt], tuple[str, ...]]:
+def _check_networks(wanted: Sequence[AdapterRecord], shelf: Shelf | None) -> None:
+    """Raises: ModelError: if a network of a record is not on the shelf, or another file has its name."""
+    for network in wanted:
+        named = [file for file in shelf.files if file.name == network.name] if shelf else []
+        if not any(file.sha256 == network.sha256 for file in named):
+            raise ModelError(
+                f"the {network.kind} of this picture is not there", where=shortened(network.name),
+                got="another file of that name" if named else "no file of that name",
+                allowed=f"the one with SHA-256 {network.sha256}",
+                hint="put it into a folder and name that in `networks`",
+            )  # fmt: skip
+
+
+def _on_shelf(network: NetworkWanted, shelf: Shelf | None) -> str | None:
+    """The name under which a network of another tool's record is on the shelf."""
+    for word in (network.short_hash, network.name):
+        if shelf and word:
+            try:
+                return shelf.find(word, ("lora", "blend")).file.name
+            except (UnknownNameError, ModelError):
+                continue
+    return None
+
+
+def _asked(
+    recipe: AgainRecipe, located: Located, shelf: Shelf | None
+) -> tuple[TextToImage, list[Learnt], tuple[str, ...]]:
     """The request of a record with the changes made, what is put on the base, and what is not followed."""
     from imprint.generation.record import fields_of, understand
     from imprint.jobs.drawing import Learnt
@@ -80,20 +111,25 @@ def _asked(recipe: AgainRecipe, located: Located) -> tuple[TextToImage, list[Lea
     notes = [f"base: {located.base_note}"] if located.base_note else []
     record = located.found.record
     if record is not None:
+        if not any(change.partition("=")[0].strip() == "prompt" for change in recipe.changes):
+            _check_networks(record.networks, shelf)
         pairs = zip(located.weights, record.adapters, strict=True)
         recorded = [Learnt(path, adapter.name, adapter.strength) for path, adapter in pairs]
         return _changed(recipe, fields_of(record)), recorded, tuple(notes)
     understood = understand(located.found.infotext or Infotext(""))
     notes += [str(note) for note in understood.notes]
-    learnt: list[Learnt] = []
+    fields, learnt = dict(understood.fields), list[Learnt]()
     for network in understood.networks:
         path = network_of(recipe, network.short_hash)
-        if path is None:
+        if path is None and (name := _on_shelf(network, shelf)):
+            fields["prompt"] += f" <lora:{name}:{network.strength:g}>"
+        elif path is None:
             known = f"hash {network.short_hash}" if network.short_hash else "no hash is given"
-            notes.append(f"LoRA {shortened(network.name)} ({known}): not among the runs looked at; drawn without")
+            name = shortened(network.name)
+            notes.append(f"LoRA {name} ({known}): neither among the runs looked at nor the networks; drawn without")
         else:
             learnt.append(Learnt(path, network.name, network.strength))
-    return _changed(recipe, understood.fields), learnt, tuple(notes)
+    return _changed(recipe, fields), learnt, tuple(notes)
 
 
 def _changed(recipe: AgainRecipe, fields: Mapping[str, Any]) -> TextToImage:

@@ -24,6 +24,7 @@ from imprint.jobs.drawing import applied, save_drawn
 from imprint.jobs.generate import Sources, requests, sources
 from imprint.jobs.grid.manifest import CELLS, Kept, Manifest
 from imprint.jobs.grid.plan import Cell, Plan, drawing_order
+from imprint.jobs.networks import open_shelf
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.training.stopping import StopRequest
@@ -96,6 +97,8 @@ class Draughtsman:
     def _wanted(self, cells: Sequence[Cell], found: Sources) -> list[_Wanted]:
         """The cells that are to be drawn; those that are there are noted."""
         weights = [self._hash(path) for path in (base_path(found.base), *(one.path for one in found.learnt))]
+        shelf = open_shelf(cells[0].recipe.networks) if any("<" in cell.recipe.prompt for cell in cells) else None
+        weights += [f"{file.spelling} {file.sha256}" for file in shelf.files] if shelf else []
         wanted: list[_Wanted] = []
         for cell in cells:
             key = cell_key(cell.recipe, weights)
@@ -135,7 +138,8 @@ class Draughtsman:
         begun = time.monotonic()
         wishes = [request for one in asked for request in requests(one.cell.recipe)]
         pictures = text_to_image(
-            family, wishes, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked()
+            family, wishes, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked(),
+            shelf=open_shelf(asked[0].cell.recipe.networks) if asked else None,
         )
         for one, picture in zip(asked, pictures, strict=True):
             path = self.manifest.folder / CELLS / file_name(one.cell, one.key)
@@ -195,4 +199,4 @@ def _model_hash(folder: Path) -> str:
 
 
 def _models(cell: Cell) -> tuple[object, ...]:
-    return cell.recipe.device, cell.recipe.base, cell.recipe.run, cell.recipe.strength
+    return cell.recipe.device, cell.recipe.base, cell.recipe.run, cell.recipe.strength, cell.recipe.networks
