@@ -90,6 +90,13 @@ def test_an_embedding_is_read_under_its_name_and_recorded(folder: Path) -> None:
     assert draw("a dog", shelf).record.networks == ()
 
 
+def test_an_embedding_of_several_words_is_found_whatever_the_space_between(folder: Path) -> None:
+    save_embedding(folder / "my face.safetensors", torch.randn(1, 16, generator=torch.Generator().manual_seed(2)))
+    shelf = Shelf([folder])
+    assert [one.name for one in draw("a dog,  my   Face", shelf).record.networks] == ["my face"]
+    assert pixels("a dog,  my   Face", shelf) == pixels("a dog, my face", shelf)
+
+
 def test_what_is_not_there_is_left_out_and_the_nearest_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert pixels("a dog <lora:imk:1>", Shelf([folder])) == pixels("a dog", None)
     assert "imk of the prompt is left out" in caplog.text and "ink" in caplog.text

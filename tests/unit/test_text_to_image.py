@@ -307,6 +307,11 @@ def test_outside_its_interval_there_is_no_guidance(step: int, wanted: float) -> 
     assert prediction(Conditioning.of(text(3.0), text(1.0)), guidance, progress) == [wanted]
 
 
+def test_a_sampler_that_takes_more_steps_than_given_stays_guided() -> None:
+    assert [Guidance(5.0).at(step, 20) for step in (0, 19, 20, 500)] == [5.0] * 4
+    assert Guidance(5.0, end=0.5).at(500, 20) == 1.0
+
+
 def test_texts_change_with_the_steps() -> None:
     line = Line((Stretch(2, text(3.0)), Stretch(3, text(5.0)), Stretch(9, text(7.0))))
     told, progress, found = Conditioning(((1.0, line),), Line.always(text(0.0))), Progress(5), list[float]()

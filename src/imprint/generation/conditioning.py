@@ -97,8 +97,8 @@ class Guidance:
     """How far the guided prediction gets back the spread of the unguided one, 0..1."""
 
     def at(self, step: int, steps: int) -> float:
-        """The scale of a step, counted from 0."""
-        return self.scale if self.start <= step / steps < self.end else 1.0
+        """The scale of a step, counted from 0; a sampler that takes more than it was given stays at its last."""
+        return self.scale if self.start <= min(step, steps - 1) / steps < self.end else 1.0
 
 
 class Progress:

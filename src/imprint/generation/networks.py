@@ -136,6 +136,11 @@ def _record(found: FoundNetwork, kind: str, strength: float) -> AdapterRecord:
     )  # fmt: skip
 
 
+def _plain(text: str) -> str:
+    """As tokens see it: in small letters, white space of any length as one space."""
+    return " ".join(text.lower().split())
+
+
 class ShelfEmbeddings:
     """The embeddings of a shelf, opened when a prompt may name them.
 
@@ -152,8 +157,8 @@ class ShelfEmbeddings:
 
     def look_for(self, *texts: str) -> bool:
         """Open those whose name stands in a text. Returns: whether there are more than before."""
-        said = " ".join(texts).lower()
-        named = [file for file in self._waiting if file.name.lower() in said]
+        said = _plain(" ".join(texts))
+        named = [file for file in self._waiting if _plain(file.name) in said]
         self._waiting = [file for file in self._waiting if file not in named]
         before = len(self.vectors)
         for file in named:

@@ -9,9 +9,9 @@ moves.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from imprint.errors import PromptError
 from imprint.prompts.weighting import Weighted
@@ -65,7 +65,9 @@ class ClipTokens:
     """
 
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
-        self._encode = cast("Callable[..., Mapping[str, Any]]", tokenizer)
+        from imprint.families.sd1.text import token_ids  # here: reading prompts needs no torch
+
+        self._token_ids, self._tokenizer = token_ids, tokenizer
         comma = self.token_ids(",")
         self._comma_id = comma[0] if len(comma) == 1 else None
 
@@ -75,11 +77,8 @@ class ClipTokens:
         return self._comma_id
 
     def token_ids(self, text: str) -> list[int]:
-        """The tokens of a text; characters that are no text (unpaired surrogates) count as U+FFFD."""
-        clean = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        # verbose: there is no warning about 77 tokens, since they are cut into chunks here.
-        encoded = self._encode(clean, add_special_tokens=False, truncation=False, padding=False, verbose=False)
-        return [int(token) for token in encoded["input_ids"]]
+        """The tokens of a text, as a family gives them."""
+        return self._token_ids(self._tokenizer, text)
 
 
 def chunks_of(
