@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 PINNED := -c constraints.txt
 TORCH  := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' constraints.txt)
 # One process and one thread a core: the models of the tests are too small to share out. A process that a native crash
-# ends is named with its test, and the others go on.
+# ends is named with its test, and the others go on. In the order of the files: the long golden tests begin early.
 CORES  := $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((cores > 8 ? 8 : cores)))
 PYTEST := $(BIN)/python -m pytest
 
@@ -42,7 +42,7 @@ types: $(STAMP)
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 
 pytest: $(STAMP)
-	@OMP_NUM_THREADS=1 $(PYTEST) -n $(CORES) --dist loadfile -q -m "not slow and not gpu" --durations=10
+	@OMP_NUM_THREADS=1 $(PYTEST) -n $(CORES) --dist loadfile --no-loadscope-reorder -q -m "not slow and not gpu" --durations=10
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@$(PYTEST) -q -m "slow and not gpu"
