@@ -6,7 +6,7 @@ Reads: texts, a family with its networks. Writes: conditionings. Does not: find 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field
 from torch import Tensor
@@ -15,7 +15,7 @@ from imprint.config.base import Config
 from imprint.families.family import Family
 from imprint.generation.conditioning import Conditioning, Line, Stretch
 from imprint.generation.networks import PromptNetworks
-from imprint.prompts.chunking import COMMA_BACKTRACK, chunks_of
+from imprint.prompts.chunking import COMMA_BACKTRACK, Tokens, chunks_of
 from imprint.prompts.emphasis import EmphasisMode
 from imprint.prompts.encoding import EncodeSettings, encode_chunks
 from imprint.prompts.reading import Prompt, read_prompt
@@ -35,28 +35,6 @@ class PromptSettings(Config):
     """What a word's weight does: original (A1111), original_per_sample, no_norm, comfy, compel or ignore."""
     clip_skip: int = Field(default=1, ge=1, le=100)
     """Which layer of the text encoder is read, from the last (1) backwards; 2 for models that were trained so."""
-
-
-class FamilyTokens:
-    """A family's text encoder as chunking sees it.
-
-    Args:
-        family: whose tokens they are.
-    """
-
-    def __init__(self, family: Family) -> None:
-        self.family = family
-        comma = family.token_ids(",")
-        self._comma_id = comma[0] if len(comma) == 1 else None
-
-    @property
-    def comma_id(self) -> int | None:
-        """The token of a comma."""
-        return self._comma_id
-
-    def token_ids(self, text: str) -> list[int]:
-        """The tokens of a text, however many."""
-        return self.family.token_ids(text)
 
 
 @dataclass(frozen=True)
@@ -87,7 +65,7 @@ class Reader:
         self, family: Family, vectors: Mapping[str, Tensor] | None = None, backtrack: int = COMMA_BACKTRACK
     ) -> None:
         self.family, self.backtrack = family, backtrack
-        self._tokens = FamilyTokens(family)
+        self._tokens = Tokens(family.token_ids)
         self.use(vectors or {})
 
     def use(self, vectors: Mapping[str, Tensor]) -> None:
@@ -111,10 +89,7 @@ class Reader:
         Raises: ConfigError: if the text encoder has no such layer, or an embedding another width.
         """
         wanted = read_prompt(prompt, settings)
-        unwanted = read_prompt(negative_prompt, ReadSettings(
-            settings.steps, settings.hires_steps, settings.compat, True, settings.calls_per_step,
-            settings.old_timelines, settings.comments,
-        ))  # fmt: skip
+        unwanted = read_prompt(negative_prompt, replace(settings, negative=True))
         names: set[str] = set()
         parts = tuple((part.weight, self._line(part.schedule, encode, networks, names)) for part in wanted.parts)
         negative = self._line(unwanted.parts[0].schedule, encode, networks, names)
@@ -139,7 +114,7 @@ class Reader:
         key = (weighted, encode.emphasis, encode.clip_skip, under)
         if key not in self._kept:
             chunks = chunks_of(weighted, self._tokens, self._sizes, self.backtrack)
-            settings = EncodeSettings(encode.emphasis, encode.clip_skip, self.vectors)
+            settings = replace(encode, vectors=self.vectors)
             while len(self._kept) >= ENCODINGS_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             named = {token.embedding for chunk in chunks for token in chunk.tokens if token.embedding is not None}

@@ -9,7 +9,8 @@ moves.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -57,7 +58,29 @@ class Chunk:
     tokens: tuple[Token, ...]
 
 
-class ClipTokens:
+class Tokens:
+    """The Tokenizer of anything that gives the tokens of a text, such as a family.
+
+    Args:
+        token_ids: gives them without start, end and padding, however many.
+    """
+
+    def __init__(self, token_ids: Callable[[str], list[int]]) -> None:
+        self._token_ids = token_ids
+        comma = token_ids(",")
+        self._comma_id = comma[0] if len(comma) == 1 else None
+
+    @property
+    def comma_id(self) -> int | None:
+        """The token of a comma."""
+        return self._comma_id
+
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a text."""
+        return self._token_ids(text)
+
+
+class ClipTokens(Tokens):
     """The Tokenizer of a CLIP tokenizer of transformers.
 
     Args:
@@ -67,18 +90,7 @@ class ClipTokens:
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         from imprint.families.sd1.text import token_ids  # here: reading prompts needs no torch
 
-        self._token_ids, self._tokenizer = token_ids, tokenizer
-        comma = self.token_ids(",")
-        self._comma_id = comma[0] if len(comma) == 1 else None
-
-    @property
-    def comma_id(self) -> int | None:
-        """The token of a comma."""
-        return self._comma_id
-
-    def token_ids(self, text: str) -> list[int]:
-        """The tokens of a text, as a family gives them."""
-        return self._token_ids(self._tokenizer, text)
+        super().__init__(functools.partial(token_ids, tokenizer))
 
 
 def chunks_of(

@@ -5,6 +5,7 @@ Reads: a plan, bases, results of runs. Writes: pictures and the manifest. Does n
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import time
@@ -64,6 +65,7 @@ class Draughtsman:
         self._tell = announce("cells")
         self._hashes: dict[Path, str] = {}
         self._open: tuple[str, str, Family] | None = None
+        self._shelf = functools.cache(open_shelf)  # by folders: scanned once, not for every cell
 
     def draw(self) -> dict[tuple[int, int, int], Outcome]:
         """Draw what is not there. Returns: what became of every cell, by its place.
@@ -87,7 +89,7 @@ class Draughtsman:
             with applied(family, found.learnt) as adapters:
                 while wanted:
                     chunk, wanted = wanted[: self.batch], wanted[self.batch :]
-                    self._chunk(family, adapters, chunk)
+                    self._chunk(family, found.base, adapters, chunk)
         except (Interrupted, OutputError):
             raise
         except FAILURES as error:
@@ -97,7 +99,7 @@ class Draughtsman:
     def _wanted(self, cells: Sequence[Cell], found: Sources) -> list[_Wanted]:
         """The cells that are to be drawn; those that are there are noted."""
         weights = [self._hash(path) for path in (base_path(found.base), *(one.path for one in found.learnt))]
-        shelf = open_shelf(cells[0].recipe.networks) if any("<" in cell.recipe.prompt for cell in cells) else None
+        shelf = self._shelf(cells[0].recipe.networks) if any("<" in cell.recipe.prompt for cell in cells) else None
         weights += [f"{file.spelling} {file.sha256}" for file in shelf.files] if shelf else []
         wanted: list[_Wanted] = []
         for cell in cells:
@@ -109,12 +111,14 @@ class Draughtsman:
                 self._done(cell, kept)
         return wanted
 
-    def _chunk(self, family: Family, adapters: tuple[AdapterRecord, ...], wanted: Sequence[_Wanted]) -> None:
+    def _chunk(
+        self, family: Family, base: str, adapters: tuple[AdapterRecord, ...], wanted: Sequence[_Wanted],
+    ) -> None:
         """Draw some cells together; where that fails, those that are left one by one."""
         asked = list({one.key: one for one in wanted if self.manifest.kept(one.key) is None}.values())
         left = list(asked)
         try:
-            for kept in self._pictures(family, adapters, asked):
+            for kept in self._pictures(family, base, adapters, asked):
                 one = left.pop(0)
                 self.manifest.keep(one.key, one.cell.place, self.plan.values(one.cell), kept)
         except (Interrupted, OutputError):
@@ -125,25 +129,25 @@ class Draughtsman:
                     self._failed(one.cell, error, one.key)
             else:
                 for key in [one.key for one in left]:
-                    self._chunk(family, adapters, [one for one in wanted if one.key == key])
+                    self._chunk(family, base, adapters, [one for one in wanted if one.key == key])
         for one in wanted:
             kept = self.manifest.kept(one.key)
             if kept is not None and one.cell.place not in self.outcomes:
                 self._done(one.cell, kept)
 
     def _pictures(
-        self, family: Family, adapters: tuple[AdapterRecord, ...], asked: Sequence[_Wanted],
+        self, family: Family, base: str, adapters: tuple[AdapterRecord, ...], asked: Sequence[_Wanted],
     ) -> Iterator[Kept]:
         """Each cell's picture, written."""
         begun = time.monotonic()
         wishes = [request for one in asked for request in requests(one.cell.recipe)]
         pictures = text_to_image(
             family, wishes, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked(),
-            shelf=open_shelf(asked[0].cell.recipe.networks) if asked else None,
+            shelf=self._shelf(asked[0].cell.recipe.networks) if asked else None,
         )
         for one, picture in zip(asked, pictures, strict=True):
             path = self.manifest.folder / CELLS / file_name(one.cell, one.key)
-            save_drawn(path, picture, base_name(sources(one.cell.recipe).base), one.cell.recipe.format)
+            save_drawn(path, picture, base_name(base), one.cell.recipe.format)
             yield Kept(path, sha256_file(path), (time.monotonic() - begun) / len(asked))
 
     def stop_if_asked(self) -> None:
