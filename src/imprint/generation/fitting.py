@@ -1,0 +1,85 @@
+"""Pictures brought to the size that is drawn.
+
+Reads: pictures and masks. Writes: pictures and masks. Does not: know networks.
+
+Pictures are uint8 (H, W, 3), masks float32 (H, W) in 0..1, sizes (width, height) in pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from imprint.generation.masks import Mask, Pixels
+
+ResizeMode: TypeAlias = Literal["stretch", "crop", "fill", "latent"]
+SizePx: TypeAlias = tuple[int, int]
+
+
+def drawable(size_px: SizePx, stride: int) -> SizePx:
+    """The nearest size that a network can draw, never larger than asked but for the least: multiples of `stride`."""
+    width, height = (max(stride, side // stride * stride) for side in size_px)
+    return width, height
+
+
+def resized(picture_HWC: Pixels, size_px: SizePx) -> Pixels:
+    """A picture stretched to a size, by Lanczos."""
+    if picture_HWC.shape[1::-1] == size_px:
+        return picture_HWC
+    return np.asarray(Image.fromarray(picture_HWC).resize(size_px, Image.Resampling.LANCZOS))
+
+
+def resized_mask(mask_HW: Mask, size_px: SizePx) -> Mask:
+    """A mask stretched to a size, by Lanczos and back into 0..1."""
+    if mask_HW.shape[::-1] == size_px:
+        return mask_HW
+    image = Image.fromarray(mask_HW, mode="F").resize(size_px, Image.Resampling.LANCZOS)
+    return np.clip(np.asarray(image), 0, 1).astype(np.float32)
+
+
+def fitted(picture_HWC: Pixels, size_px: SizePx, mode: ResizeMode) -> Pixels:
+    """A picture at a size of another shape.
+
+    The modes: `stretch` (and `latent`, where it is the latents that are stretched, later) gives up its proportions;
+    `crop` covers the size and cuts off what is outside, equally on both sides; `fill` fits inside and continues the
+    pixels of its edges outwards.
+    """
+    if mode == "stretch" or picture_HWC.shape[1::-1] == size_px:
+        return resized(picture_HWC, size_px)
+    if mode == "latent":
+        return picture_HWC
+    height, width = picture_HWC.shape[:2]
+    ratios = size_px[0] / width, size_px[1] / height
+    scale = max(ratios) if mode == "crop" else min(ratios)
+    inner = max(1, round(width * scale)), max(1, round(height * scale))
+    whole = resized(picture_HWC, inner)
+    if mode == "crop":
+        left, top = (inner[0] - size_px[0]) // 2, (inner[1] - size_px[1]) // 2
+        return np.ascontiguousarray(whole[top : top + size_px[1], left : left + size_px[0]])
+    left, top = (size_px[0] - inner[0]) // 2, (size_px[1] - inner[1]) // 2
+    around = (top, size_px[1] - inner[1] - top), (left, size_px[0] - inner[0] - left), (0, 0)
+    return np.pad(whole, around, mode="edge")
+
+
+def fitted_mask(mask_HW: Mask, size_px: SizePx, mode: ResizeMode) -> Mask:
+    """The mask of a picture that was `fitted`; 0 outside of it."""
+    levels = np.rint(mask_HW * 255).astype(np.uint8)
+    ones = np.full_like(levels, 255)
+    stacked = fitted(np.stack([levels, ones, ones], axis=-1), size_px, mode)
+    if mode == "fill":
+        inside = fitted_inside(mask_HW.shape[::-1], size_px)
+        stacked = np.where(inside[..., None], stacked, 0)
+    return (stacked[..., 0] / np.float32(255)).astype(np.float32)
+
+
+def fitted_inside(given_px: tuple[int, ...], size_px: SizePx) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Where `fill` shows the picture itself, bool (H, W)."""
+    width, height = given_px
+    scale = min(size_px[0] / width, size_px[1] / height)
+    inner = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (size_px[0] - inner[0]) // 2, (size_px[1] - inner[1]) // 2
+    inside = np.zeros((size_px[1], size_px[0]), np.bool_)
+    inside[top : top + inner[1], left : left + inner[0]] = True
+    return inside
