@@ -51,17 +51,15 @@ def raised(family: Family, parts: Sequence[Part] = NETWORKS) -> Generator[torch.
     Yields: the dtype of the first of them, as `family.dtype` for the U-Net.
     Raises: NumericsError: if there is no higher precision for any of them.
     """
-    found = {part: _dtype(family, part) for part in parts}
-    wanted: dict[Part, torch.dtype] = {
-        part: higher for part, dtype in found.items() if (higher := higher_precision(dtype, family.device))
-    }
-    if not wanted:
-        raise NumericsError("there is no higher precision", got=", ".join(_name(dtype) for dtype in found.values()))
+    found = [_dtype(family, part) for part in parts]
+    wanted = [higher_precision(dtype, family.device) for dtype in found]
+    if not any(wanted):
+        raise NumericsError("there is no higher precision", got=", ".join(map(_name, found)))
     before: list[tuple[Tensor, Tensor]] = []
     try:
-        for part, dtype in wanted.items():
+        for part, dtype in zip(parts, wanted, strict=True):
             for tensor in _tensors(_network(family, part)):
-                if tensor.is_floating_point() and torch.finfo(tensor.dtype).bits < torch.finfo(dtype).bits:
+                if dtype and tensor.is_floating_point() and tensor.itemsize < dtype.itemsize:
                     before.append((tensor, tensor.data))
                     tensor.data = tensor.data.to(dtype)
         yield _dtype(family, parts[0])
