@@ -88,7 +88,7 @@ class Family(Protocol):
 
     @property
     def vae(self) -> nn.Module:
-        """The autoencoder; always float32."""
+        """The autoencoder; float32 whatever the others are, or for a while more."""
         ...
 
     @property
@@ -164,7 +164,7 @@ class Family(Protocol):
         ...
 
     def encode_image(self, pixels_BCHW: Tensor) -> LatentMoments:
-        """Moments of pictures in -1..1 whose sides are multiples of `latent_stride`; no gradient."""
+        """Moments of pictures in -1..1 whose sides are multiples of `latent_stride`, float32; no gradient."""
         ...
 
     def decode(self, latent_Bchw: Tensor) -> Tensor:

@@ -170,8 +170,15 @@ def latent_mask(mask_HW: Mask, stride: int) -> Tensor:
     return (cells >= 0.5).float()
 
 
-def laid_over(source_HWC: Pixels, drawn_HWC: Pixels, mask_HW: Mask) -> Pixels:
-    """The drawn picture over the kept one through a blurred mask; where the mask is 0 the source's own bytes."""
-    alpha = np.clip(OVERLAY_GAIN * mask_HW, 0, 1)[..., None]
+def laid_over(source_HWC: Pixels, drawn_HWC: Pixels, mask_HW: Mask, gain: float = OVERLAY_GAIN) -> Pixels:
+    """The drawn picture over the kept one through a blurred mask; where the mask is 0 the source's own bytes.
+
+    Args:
+        source_HWC: what is kept.
+        drawn_HWC: what lies over it, of the same size.
+        mask_HW: 0..1.
+        gain: what the mask is multiplied by; 1 for one that says how much is drawn (soft inpainting's).
+    """
+    alpha = np.clip(gain * mask_HW, 0, 1)[..., None]
     mixed = np.rint(source_HWC * (1 - alpha) + drawn_HWC * alpha).clip(0, 255).astype(np.uint8)
     return np.where(alpha > 0, mixed, source_HWC)

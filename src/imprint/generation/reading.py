@@ -111,7 +111,7 @@ class Reader:
     def _encoded(
         self, weighted: tuple[Weighted, ...], encode: EncodeSettings, under: tuple[object, ...]
     ) -> tuple[Tensor, frozenset[str]]:
-        key = (weighted, encode.emphasis, encode.clip_skip, under)
+        key = (weighted, encode.emphasis, encode.clip_skip, under, self.family.dtype)  # raised if a stage came to NaN
         if key not in self._kept:
             chunks = chunks_of(weighted, self._tokens, self._sizes, self.backtrack)
             settings = replace(encode, vectors=self.vectors)

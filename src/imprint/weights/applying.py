@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import torch
 
@@ -30,6 +30,37 @@ if TYPE_CHECKING:
     from imprint.families import Family
 
 LoadedNetwork: TypeAlias = LoadedLora | LoadedHypernetwork
+
+
+class _Numbers(Protocol):
+    """What a network holds for one module."""
+
+    def like(self: _N, weight: Tensor) -> _N:
+        """On the device and in the dtype of a base's weight."""
+        ...
+
+
+_N = TypeVar("_N", bound=_Numbers)
+
+
+class _Fitted(Generic[_N]):
+    """A network's numbers as a base's weight is now; cast once more if its precision is raised (generation.precision).
+
+    Args:
+        numbers: as in the file, from which they are always cast.
+        weight: the base's live parameter.
+    """
+
+    def __init__(self, numbers: _N, weight: Tensor) -> None:
+        self._numbers, self._weight = numbers, weight
+        self._ready, self._cast_to = numbers.like(weight), (weight.dtype, weight.device)
+
+    def now(self) -> _N:
+        """In the weight's present dtype, on its device."""
+        if self._cast_to != (self._weight.dtype, self._weight.device):
+            self._ready = self._numbers.like(self._weight)
+            self._cast_to = self._weight.dtype, self._weight.device
+        return self._ready
 
 
 @dataclass(frozen=True)
@@ -125,47 +156,47 @@ class AppliedNetworks:
         for target, found in by_target.items():
             module = _innermost(_module(family, target))
             weight = cast("Tensor", module.weight)
-            deltas = [(index, scale, delta.like(weight)) for index, scale, delta in found]
+            deltas = [(index, scale, _Fitted(delta, weight)) for index, scale, delta in found]
             self._hooks.append(module.register_forward_hook(self._adder(target.part, deltas)))
 
-    def _adder(self, part: AdaptedPart, deltas: Sequence[tuple[int, float, Delta]]) -> Any:
+    def _adder(self, part: AdaptedPart, deltas: Sequence[tuple[int, float, _Fitted[Delta]]]) -> Any:
         strengths = self._strengths
 
         def add(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
             for index, scale, delta in deltas:
                 strength = strengths[index].of(part)
                 if strength:  # 0 leaves the very same tensor: x + 0 · d is not x where d is infinite, or x is -0
-                    output = output + delta(module, given[0].to(output.dtype)) * (strength * scale)
+                    output = output + delta.now()(module, given[0].to(output.dtype)) * (strength * scale)
             return output
 
         return add
 
     def _add_hypernetworks(self, family: Family, networks: Sequence[LoadedNetwork]) -> None:
         pairs = [(index, net.pairs) for index, net in enumerate(networks) if isinstance(net, LoadedHypernetwork)]
-        weights, ready = family.parameters("unet"), dict[tuple[int, int, int], Mlp]()
+        weights, ready = family.parameters("unet"), dict[tuple[int, int, int], _Fitted[Mlp]]()
         for name in family.module_names("attention"):
             if not pairs or not name.endswith((".to_k", ".to_v")):
                 continue
             weight, half = weights[f"{name}.weight"], int(name.endswith(".to_v"))
             width = weight.shape[1]
-            found: list[tuple[int, Mlp]] = []
+            found: list[tuple[int, _Fitted[Mlp]]] = []
             for index, by_width in pairs:
                 if width in by_width:
                     key = (index, width, half)
-                    ready[key] = ready.get(key) or by_width[width][half].like(weight)
+                    ready[key] = ready.get(key) or _Fitted(by_width[width][half], weight)
                     found.append((index, ready[key]))
             if found:
                 module = _module(family, Target("unet", name))
                 self._hooks.append(module.register_forward_pre_hook(self._changer(found)))
 
-    def _changer(self, mlps: Sequence[tuple[int, Mlp]]) -> Any:
+    def _changer(self, mlps: Sequence[tuple[int, _Fitted[Mlp]]]) -> Any:
         strengths = self._strengths
 
         def change(_module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             context, *rest = given
             for index, mlp in mlps:
                 if strength := strengths[index].unet:
-                    context = context + mlp(context) * strength
+                    context = context + mlp.now()(context) * strength
             return (context, *rest)
 
         return change

@@ -8,7 +8,7 @@ Shapes: R rank, I inputs, O outputs, kh kw kernel; linears lack the kernel.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from torch.nn.functional import conv2d, linear
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor, nn
-
-
-class Convolution(Protocol):
-    """How a convolution moves over its input."""
-
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -73,9 +65,9 @@ Delta: TypeAlias = LowRank | Full
 
 
 def _moved(module: nn.Module, x: Tensor, kernel: Tensor) -> Tensor:
-    """A kernel moved over the input as the module's own."""
-    how = cast("Convolution", module)
-    return conv2d(x, kernel, stride=how.stride, padding=how.padding, dilation=how.dilation)
+    """A kernel moved over the input as the module's own: stride, padding and what lies beyond the edge."""
+    # Not torch's conv2d with the module's numbers: a picture that tiles (generation.tiling) replaces this method.
+    return cast("Any", module)._conv_forward(x, kernel, None)
 
 
 def fitted(delta: Delta, weight: Tensor, where: Path, key: str) -> Delta:

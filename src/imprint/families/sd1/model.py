@@ -192,14 +192,15 @@ class StableDiffusion1:
         if any(side % self.latent_stride for side in pixels_BCHW.shape[-2:]):
             sides = tuple(pixels_BCHW.shape[-2:])
             raise ValueError(f"picture sides must be multiples of {self.latent_stride} px, got {sides}")
-        posterior = cast("Any", self.vae).encode(pixels_BCHW.to(self.device, torch.float32)).latent_dist
-        return LatentMoments(posterior.mean * self.latent_scale, posterior.std * self.latent_scale)
+        posterior = cast("Any", self.vae).encode(pixels_BCHW.to(self._vae_like)).latent_dist
+        mean_Bchw, std_Bchw = posterior.mean * self.latent_scale, posterior.std * self.latent_scale
+        return LatentMoments(mean_Bchw.float(), std_Bchw.float())
 
     @torch.no_grad()
     def decode(self, latent_Bchw: Tensor) -> Tensor:
         """Pictures in -1..1, clamped, float32."""
-        pixels = cast("Any", self.vae).decode(latent_Bchw.to(self.device, torch.float32) / self.latent_scale).sample
-        return cast("Tensor", pixels).clamp(-1, 1)
+        pixels = cast("Any", self.vae).decode(latent_Bchw.to(self._vae_like) / self.latent_scale).sample
+        return cast("Tensor", pixels).clamp(-1, 1).float()
 
     def predict(self, x_Bchw: Tensor, timestep_B: Tensor, text_BND: Tensor) -> Tensor:
         """The U-Net's raw output for noisy latents in variance-preserving form, in their shape and dtype.
@@ -266,6 +267,11 @@ class StableDiffusion1:
 
             cast("Any", self.unet).set_attn_processor(AttnProcessor())
             cast("Any", self.text_encoder).set_attn_implementation("eager")
+
+    @property
+    def _vae_like(self) -> Tensor:
+        """On the autoencoder's device, in its dtype: float32, but where a stage is computed again in a higher one."""
+        return next(iter(self._parameters["vae"].values()))
 
     def _network(self, part: Part) -> nn.Module:
         return {"unet": self.unet, "text_encoder": self.text_encoder, "vae": self.vae}[part]
