@@ -43,8 +43,11 @@ def clip_text_model(tokenizer: Any, width: int, layers: int) -> nn.Module:
     return CLIPTextModel(config)
 
 
-def write_tiny_base(folder: Path, prediction: Any = "epsilon") -> Path:
-    """A Stable Diffusion 1 for 32 px pictures (4x4 latents), random weights, in diffusers layout."""
+def write_tiny_base(folder: Path, prediction: Any = "epsilon", in_channels: int = 4) -> Path:
+    """A Stable Diffusion 1 for 32 px pictures (4x4 latents), random weights, in diffusers layout.
+
+    With 9 `in_channels` it is an inpainting model.
+    """
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
@@ -53,7 +56,7 @@ def write_tiny_base(folder: Path, prediction: Any = "epsilon") -> Path:
         tokenizer = byte_level_tokenizer()
         unet = UNet2DConditionModel(
             sample_size=4, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, cross_attention_dim=16,
-            attention_head_dim=2, down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            attention_head_dim=2, in_channels=in_channels, down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         )  # fmt: skip
         vae = AutoencoderKL(

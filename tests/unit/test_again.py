@@ -186,7 +186,8 @@ def test_a_foreign_picture_is_drawn_and_everything_left_out_is_named(tmp_path: P
     result = again(AgainRecipe(picture=picture, base=str(tiny_base())))
     record = read_record(result.picture)
     assert (record.prompt, record.steps, record.sampler, record.seed) == ("a dog", 2, "euler", 5)
-    assert any(note.startswith("Hires upscale: 2") for note in result.notes)
+    assert record.hires is not None and (record.hires.scale, record.hires.strength) == (2, 0.7)
+    assert any(note.startswith("Denoising strength: ") for note in result.notes)
     assert any(note.startswith("base: made with 'v1-5' (hash 6ce0161689)") for note in result.notes)
     assert result.same_pixels is None
 
@@ -251,7 +252,7 @@ def test_the_verb_draws_with_changes_and_names_what_it_left_out(tmp_path: Path, 
     assert run([*words, "--set", "format.kind=jpeg"]) == 0
     shown = capsys.readouterr()
     assert shown.out == "new/00000-5.jpg\n"
-    assert "Hires upscale: 2 (no second pass; drawn at the first size)" in shown.err
+    assert "Denoising strength:  (not given; 0.7 is taken)" in shown.err
     assert read_record(Path("new/00000-5.jpg")).steps == 1
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.unit
 
 Patch = pytest.MonkeyPatch
 X, Y = {"field": "steps", "values": "1, 2"}, {"field": "seed", "values": "5, -1"}
-SAVE, DRAW, OPEN = drawing.save_drawn, drawing.text_to_image, drawing.open_base
+SAVE, DRAW, OPEN = drawing.save_drawn, drawing.drawn, drawing.open_base
 
 
 def recipe(out: Path, /, **fields: Any) -> GridRecipe:
@@ -58,11 +58,11 @@ def failing(monkeypatch: Patch, steps: int, error: Exception) -> None:
     """Let pictures of so many steps fail."""
 
     def draw(family: Any, wishes: Any, **named: Any) -> Any:
-        if any(wish.steps == steps for wish in wishes):
+        if any(wish.request.steps == steps for wish in wishes):
             raise error
         return DRAW(family, wishes, **named)
 
-    monkeypatch.setattr(drawing, "text_to_image", draw)
+    monkeypatch.setattr(drawing, "drawn", draw)
 
 
 def test_every_cell_is_a_picture_with_its_record_and_a_line_in_the_manifest(tmp_path: Path) -> None:
@@ -161,17 +161,17 @@ def test_a_failed_cell_is_blank_and_ends_nothing(
     assert [bool(file) for file in files(result)] == [True, False, False] * 2
     assert result.failed[0].error == str(error)
     assert '"kind": "failed"' in result.manifest.read_text()
-    monkeypatch.setattr(drawing, "text_to_image", DRAW)
+    monkeypatch.setattr(drawing, "drawn", DRAW)
     assert grid(wanted).failed == ()
 
 
 def test_a_failure_in_a_batch_costs_no_neighbour(tmp_path: Path, monkeypatch: Patch) -> None:
     def draw(family: Any, wishes: Any, **named: Any) -> Any:
-        if any(wish.seed == 2 for wish in wishes):
+        if any(wish.request.seed == 2 for wish in wishes):
             raise NumericsError("NaN")
         return DRAW(family, wishes, **named)
 
-    monkeypatch.setattr(drawing, "text_to_image", draw)
+    monkeypatch.setattr(drawing, "drawn", draw)
     result = grid(recipe(tmp_path / "g", generate={"batch": 4}, x=None, y={"field": "seed", "values": "1-5"}))
     assert [cell.values["y"] for cell in result.failed] == [2]
 
@@ -215,7 +215,7 @@ def test_a_request_to_stop_is_heard_between_two_steps(tmp_path: Path, monkeypatc
         yield from DRAW(family, wishes, **named)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(drawing, "text_to_image", draw)
+    monkeypatch.setattr(drawing, "drawn", draw)
     with pytest.raises(Interrupted, match=r"SIGTERM.*\n.*1 of 4 cells.*same command goes on"):
         grid(recipe(tmp_path / "g"))
     assert len(list((tmp_path / "g" / "cells").glob("*.png"))) == 1

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from imprint.errors import ConfigError
-from imprint.generation.reading import Reader, Told
+from imprint.generation.reading import Reader, ReadPair, Told
 from imprint.prompts.encoding import EncodeSettings
 from imprint.prompts.settings import ReadSettings
 from make import tiny_family
@@ -21,7 +21,7 @@ family = functools.cache(tiny_family)
 
 def read(prompt: str, negative: str = "", encode: EncodeSettings | None = None, **settings: Any) -> Told:
     how = ReadSettings(**{"steps": 10, **settings})
-    return Reader(family()).read(prompt, negative, how, encode or EncodeSettings())
+    return Reader(family()).tell(ReadPair.of(prompt, negative, how), encode or EncodeSettings())
 
 
 def text_at(told: Told, unit: int) -> torch.Tensor:
@@ -86,7 +86,7 @@ def test_every_way_of_weighing_draws_a_finite_other_text(emphasis: Any) -> None:
 def test_an_embedding_stands_in_the_text_under_its_name() -> None:
     vectors = torch.randn(3, 16, generator=torch.Generator().manual_seed(1))
     reader = Reader(family(), {"zkz": vectors})
-    told = reader.read("a zkz dog", "", ReadSettings(steps=10), EncodeSettings())
+    told = reader.tell(ReadPair.of("a zkz dog", "", ReadSettings(steps=10)), EncodeSettings())
     ids = [*family().token_ids("a"), 5, 5, 5, *family().token_ids("dog")]
     rows = torch.tensor(family().text_window.rows([ids]))
     start = 1 + len(family().token_ids("a"))
@@ -97,7 +97,7 @@ def test_an_embedding_stands_in_the_text_under_its_name() -> None:
 def test_an_embedding_of_another_width_is_refused() -> None:
     reader = Reader(family(), {"zkz": torch.zeros(1, 768)})
     with pytest.raises(ConfigError, match="does not fit this text encoder"):
-        reader.read("a zkz dog", "", ReadSettings(steps=10), EncodeSettings())
+        reader.tell(ReadPair.of("a zkz dog", "", ReadSettings(steps=10)), EncodeSettings())
 
 
 def test_as_in_a1111_an_edit_comes_a_call_later() -> None:
@@ -117,5 +117,5 @@ def test_a_text_is_encoded_once_however_often_it_comes() -> None:
     cast("Any", own).encode_tokens = spy
     reader = Reader(own)
     for prompt in ("a dog", "a cat", "[a dog|a cat]"):
-        reader.read(prompt, "blur", ReadSettings(steps=10), EncodeSettings())
+        reader.tell(ReadPair.of(prompt, "blur", ReadSettings(steps=10)), EncodeSettings())
     assert len(calls) == 3

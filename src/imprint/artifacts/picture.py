@@ -69,6 +69,74 @@ class AdapterRecord(_Recorded):
     """Twelve digits by which A1111 knows the file that it would load: the exported one."""
 
 
+class HiresRecord(_Recorded):
+    """A second pass that drew the picture larger; what is None was as in the first."""
+
+    scale: float = 2.0
+    """How much wider and higher it became, unless a size was asked for."""
+    width_px: int | None = None
+    """Width that was asked for."""
+    height_px: int | None = None
+    """Height that was asked for."""
+    strength: float = 0.7
+    """How much was drawn anew."""
+    steps: int | None = None
+    """Network calls."""
+    upscaler: CleanText = "latent"
+    """How it became larger."""
+    sampler: CleanText | None = None
+    """A registered sampler."""
+    schedule: CleanText | None = None
+    """A registered schedule."""
+    cfg_scale: float | None = None
+    """Guidance."""
+    prompt: CleanText | None = None
+    """What was asked for."""
+    negative_prompt: CleanText | None = None
+    """What was asked to be absent."""
+
+
+class ImageRecord(_Recorded):
+    """The picture that this one began with, and how it was used."""
+
+    source_name: CleanText = ""
+    """Its file's name, without the folder."""
+    source_sha256: CleanText = ""
+    """Of its size and pixels, whatever file they are in."""
+    source_md5: CleanText = ""
+    """Of its pixels, by which A1111 names it."""
+    mask_name: CleanText = ""
+    """The mask's file name; "" without a mask."""
+    mask_sha256: CleanText = ""
+    """Of its size and pixels."""
+    keeps_size: bool = False
+    """Whether no size was asked for, so that the source's decided."""
+    strength: float = 0.75
+    """How much was drawn anew."""
+    step_rule: CleanText = "exact"
+    """How many calls the steps meant."""
+    resize: CleanText = "crop"
+    """How it came to a size of other proportions."""
+    noise_multiplier: float = 1.0
+    """Standard deviation of the noise that was put on it."""
+    extra_noise: float = 0.0
+    """Noise that the network was not told of."""
+    invert_mask: bool = False
+    """Whether black was drawn."""
+    mask_blur_px: float = 4.0
+    """How soft the mask's edge was."""
+    fill: CleanText = "original"
+    """What was under the mask at the beginning."""
+    only_masked: bool = False
+    """Whether only the region around the mask was drawn."""
+    padding_px: int = 32
+    """Surroundings that were drawn along with it."""
+    soft: dict[str, float] | None = None
+    """Soft inpainting's settings; none is none."""
+    mask_weight: float = 1.0
+    """How far an inpainting model did not see what was under the mask."""
+
+
 class PictureRecord(_Recorded):
     """All that is needed to make the same picture again."""
 
@@ -87,9 +155,9 @@ class PictureRecord(_Recorded):
     seed: int
     """Of the initial noise and the sampler's."""
     width_px: int = Field(ge=1)
-    """Of the picture."""
+    """At which it was drawn: before a second pass, and before it was put back where only a region was drawn."""
     height_px: int = Field(ge=1)
-    """Of the picture."""
+    """The height of that."""
     base: CleanText = ""
     """SHA-256 over all that decides what the base draws: weights, configurations, tokenizer (`base_hash`)."""
     base_name: CleanText = ""
@@ -134,7 +202,15 @@ class PictureRecord(_Recorded):
     """What a word's weight did."""
     clip_skip: int = 1
     """Layer of the text encoder, from the last backwards."""
-    kind: Literal["text_to_image"] = "text_to_image"
+    tiling: CleanText | None = None
+    """The axes along which the picture goes on at its other edge: "both", "x", "y"."""
+    hires: HiresRecord | None = None
+    """The second pass, if there was one."""
+    image: ImageRecord | None = None
+    """The picture that it began with, if it did."""
+    notes: tuple[CleanText, ...] = ()
+    """What did not go as usual: a stage that was computed again in higher precision."""
+    kind: Literal["text_to_image", "image_to_image"] = "text_to_image"
     """What was done."""
     imprint: CleanText = ""
     """Version of the package."""

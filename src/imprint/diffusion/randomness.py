@@ -37,6 +37,7 @@ class Purpose(enum.IntEnum):
     DROPOUT = 13
     WILDCARD = 14
     BROWNIAN = 15
+    UNDER_MASK = 16
 
 
 def _words(seed: int, step: int, sample: int, purpose: Purpose, count: int) -> NDArray[np.uint64]:

@@ -12,6 +12,7 @@ from imprint.families.diffusers_folder import DiffusersFolder
 
 TEXT_WIDTH_SD2 = 1024  # OpenCLIP ViT-H, the text encoder of Stable Diffusion 2
 UNET_INPUTS = {4: "text-to-image", 8: "instruct-pix2pix", 9: "inpainting"}  # channels of the first convolution
+SUPPORTED_INPUTS = (4, 9)
 
 
 def detect_family(folder: DiffusersFolder) -> str:
@@ -34,11 +35,11 @@ def detect_family(folder: DiffusersFolder) -> str:
 
 def _check_inputs(folder: DiffusersFolder, unet: dict[str, Any]) -> None:
     channels = unet.get("in_channels", 4)
-    if channels != unet.get("out_channels", 4) or channels != 4:
+    if unet.get("out_channels", 4) != 4 or channels not in SUPPORTED_INPUTS:
         kind = UNET_INPUTS.get(channels, "unknown") if isinstance(channels, int) else "unknown"
         raise ModelError(
             f"this is a model for another task ({kind}): its U-Net takes {channels} channels",
             where=folder.path / "unet",
-            allowed="4 latent channels in, 4 out",
+            allowed="4 latent channels in, or 9 of an inpainting model; 4 out",
             hint="use the text-to-image model that it was made from",
         )

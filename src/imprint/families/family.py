@@ -117,6 +117,11 @@ class Family(Protocol):
         ...
 
     @property
+    def beside_channels(self) -> int:
+        """Channels that the network sees beside the latents: 0, or 5 of an inpainting model (`generation.beside`)."""
+        ...
+
+    @property
     def prediction(self) -> PredictionKind:
         """What the network's raw output stands for."""
         ...
@@ -172,7 +177,13 @@ class Family(Protocol):
         ...
 
     def predict(self, x_Bchw: Tensor, timestep_B: Tensor, text_BND: Tensor) -> Tensor:
-        """The raw output for noisy latents, in the shape and dtype of `x_Bchw`; timesteps may be fractional."""
+        """The raw output for noisy latents, in their shape and dtype; timesteps may be fractional.
+
+        Args:
+            x_Bchw: noisy latents; behind them, along dim 1, the `beside_channels`.
+            timestep_B: 0..T-1.
+            text_BND: what is to be drawn.
+        """
         ...
 
     def module_names(self, layers: Layers) -> list[str]:

@@ -33,6 +33,7 @@ class _Ask:
 def guided_denoiser(
     family: Family, schedule: NoiseSchedule, told: Sequence[Conditioning], guidance: Guidance,
     progress: Progress | None = None, before: Callable[[int], None] | None = None,
+    beside_1khw: Tensor | None = None,
 ) -> Denoise:
     """A denoiser with classifier-free guidance: prediction = negative + scale * sum of w_i * (positive_i - negative).
 
@@ -46,6 +47,7 @@ def guided_denoiser(
         guidance: scale, interval, rescale.
         progress: where the run stands, for texts and guidance that change; left out, all stays as at its beginning.
         before: called before every call of the network with the step (or call) whose texts hold.
+        beside_1khw: what an inpainting model sees beside the latents, the same for all pictures and texts.
     Returns: `denoise(x, sigma)` for x = latent + sigma * noise of as many pictures.
     Sources: Ho and Salimans, arXiv:2207.12598, equation 6 (its w is scale - 1); composition: Liu et al.,
         arXiv:2206.01714, equation 11; interval: Kynkäänniemi et al., arXiv:2404.07724; rescale: Lin et al.,
@@ -61,7 +63,10 @@ def guided_denoiser(
         scale = guidance.at(stands.step, stands.steps)
         each = [_asks(place, one, scale, stands.unit) for place, one in enumerate(told)]
         asks = [ask for rank in itertools.zip_longest(*each) for ask in rank if ask]  # negatives first
-        answers = _answers(family, x_Bchw * alpha, timestep, asks)
+        shown_Bchw = x_Bchw * alpha
+        if beside_1khw is not None:
+            shown_Bchw = torch.cat([shown_Bchw, beside_1khw.to(x_Bchw).expand(len(told), -1, -1, -1)], dim=1)
+        answers = _answers(family, shown_Bchw, timestep, asks)
         prediction_Bchw = torch.stack([_guided(family, asks, answers, place, guidance) for place in range(len(told))])
         stands.calls += 1
         # `denoised_from_prediction`, with x still divided by alpha.

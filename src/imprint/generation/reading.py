@@ -38,6 +38,30 @@ class PromptSettings(Config):
 
 
 @dataclass(frozen=True)
+class ReadPair:
+    """A prompt and its negative prompt, read but not encoded."""
+
+    positive: Prompt
+    negative: Prompt
+
+    @classmethod
+    def of(cls, prompt: str, negative_prompt: str, settings: ReadSettings) -> ReadPair:
+        """Read both.
+
+        Args:
+            prompt: as written, wildcards expanded.
+            negative_prompt: the same.
+            settings: of the prompt; the negative one is read with the same, but for AND.
+        """
+        return cls(read_prompt(prompt, settings), read_prompt(negative_prompt, replace(settings, negative=True)))
+
+    @property
+    def names_networks(self) -> bool:
+        """Whether networks are on the base at any step."""
+        return any(networks for _, networks in self.positive.network_schedule())
+
+
+@dataclass(frozen=True)
 class Told:
     """What a picture is told, and how that was read."""
 
@@ -74,22 +98,16 @@ class Reader:
         self._sizes = {name: len(rows) for name, rows in self.vectors.items()}
         self._kept: dict[tuple[object, ...], tuple[Tensor, frozenset[str]]] = {}
 
-    def read(
-        self, prompt: str, negative_prompt: str, settings: ReadSettings, encode: EncodeSettings,
-        networks: PromptNetworks | None = None,
-    ) -> Told:
+    def tell(self, pair: ReadPair, encode: EncodeSettings, networks: PromptNetworks | None = None) -> Told:
         """What a picture with these prompts is told.
 
         Args:
-            prompt: as written, wildcards expanded.
-            negative_prompt: the same.
-            settings: of the prompt; the negative one is read with the same, but for AND.
+            pair: the prompts.
             encode: emphasis and layer.
             networks: of the prompt, on the base; every text is encoded under those that hold when it does.
         Raises: ConfigError: if the text encoder has no such layer, or an embedding another width.
         """
-        wanted = read_prompt(prompt, settings)
-        unwanted = read_prompt(negative_prompt, replace(settings, negative=True))
+        wanted, unwanted = pair.positive, pair.negative
         names: set[str] = set()
         parts = tuple((part.weight, self._line(part.schedule, encode, networks, names)) for part in wanted.parts)
         negative = self._line(unwanted.parts[0].schedule, encode, networks, names)

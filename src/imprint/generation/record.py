@@ -31,6 +31,9 @@ from imprint.artifacts.infotext import (
 from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.diffusion.schedule import SCHEDULES
+from imprint.generation.canvas import ImageSettings
+from imprint.generation.image_to_image import ImageToImage
+from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
 
@@ -60,12 +63,11 @@ _EMPHASES: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 SAME_ON_CARDS = 30_000  # values of a latent; above, cards with few multiprocessors begin to draw noise of their own
 
+TILINGS: Mapping[str, str] = MappingProxyType({"True": "both", "x": "x", "y": "y"})
+
 #: Keys that are no instructions: what made the picture, and by whom.
 _SAID_ELSEWHERE = frozenset({"Model", "Model hash", "Version", "User", "App", "Lora hashes"})
 _WHY: Mapping[str, str] = MappingProxyType({
-    "Denoising strength": "only for pictures that begin with another picture, or a second pass",
-    "Hires upscale": "no second pass; drawn at the first size",
-    "Hires resize": "no second pass; drawn at the first size",
     "TI hashes": "embeddings are not looked for; their names are read as words",
     "VAE": "the base's own is used", "VAE hash": "the base's own is used",
 })  # fmt: skip
@@ -116,16 +118,27 @@ class Understood:
         fields: of `TextToImage`.
         networks: LoRAs, in their order.
         notes: what is not followed.
+        image: fields of `ImageSettings`, where it began with a picture.
+        source_md5: of that picture's pixels, or "".
     """
 
     fields: Mapping[str, Any]
     networks: tuple[NetworkWanted, ...] = ()
     notes: tuple[Note, ...] = field(default=())
+    image: Mapping[str, Any] | None = None
+    source_md5: str = ""
 
 
 def fields_of(record: PictureRecord) -> dict[str, Any]:
-    """What our record asks for, as fields of `TextToImage`."""
-    return {name: getattr(record, name) for name in TextToImage.model_fields if name in PictureRecord.model_fields}
+    """What our record asks for, as fields of `TextToImage`, or of `ImageToImage` for a picture from a picture."""
+    model = TextToImage if record.image is None else ImageToImage
+    said = record.model_dump()
+    fields = {name: said[name] for name in model.model_fields if name in said and said[name] is not None}
+    if record.image is not None:
+        fields["image"] = {name: said["image"][name] for name in ImageSettings.model_fields if name in said["image"]}
+        if record.image.keeps_size:
+            fields |= {"width_px": None, "height_px": None}
+    return fields
 
 
 def infotext_of(record: PictureRecord) -> str:
@@ -147,6 +160,7 @@ def infotext_of(record: PictureRecord) -> str:
         "Model hash": record.base[:MODEL_DIGITS] or None,
         "Model": record.base_name or None,
         **_seed_parameters(record.model_dump()),
+        **pass_parameters(record),
         "Lora hashes": _hashes([*loras, *record.networks], "lora"),
         "TI hashes": _hashes(record.networks, "embedding"),
         "Emphasis": next((t for t, name in _EMPHASES.items() if name == record.emphasis != "original"), None),
@@ -221,8 +235,14 @@ class _Reader:
         }  # fmt: skip
         self._noise(fields)
         self._reading(fields)
+        if self.left.get("Tiling") in TILINGS:
+            fields["tiling"] = TILINGS[self.left.pop("Tiling")]
+        if hires := hires_fields(self.left, self._number):
+            fields["hires"] = hires
+        source = self.left.get("Init image hash", "")
+        image = None if hires else image_fields(self.left, self._number, tool_of(self.info) == "Imprint")
         self._note_rest()
-        return Understood(fields, tuple(networks), tuple(self.notes))
+        return Understood(fields, tuple(networks), tuple(self.notes), image, source)
 
     def _seeds(self) -> dict[str, Any]:
         """The fields for seeds that a request has and the infotext speaks of."""

@@ -158,6 +158,10 @@ class PictureNoise:
             noise = slerp(settings.variation_strength, noise, other)
         return noise if shape == self._shape else pasted(noise, self._source.first(self._seed, self._shape))
 
+    def under_mask(self) -> Tensor:
+        """Noise that is put under a mask before anything is drawn, independent of all other; shape (c, h, w)."""
+        return normal(self._seed, 0, [0], Purpose.UNDER_MASK, self._shape)[0]
+
     def __call__(self, draw: int) -> Tensor:
         """What the sampler draws: 0, 1, ...; shape (c, h, w), float32."""
         return self._source.later(self._seed + self._settings.ensd, draw, self._shape)

@@ -3,125 +3,77 @@
 Reads: a family, requests. Writes: pictures (in memory). Does not: save them, or open models.
 
 The same request is the same picture, alone or among others: all noise is counted from the request's own seed, and each
-picture has its own network calls unless a larger batch is asked for. Suffixes: B batch, c channels, H W pixels, h w
-latent cells, N tokens, D text width.
+picture has its own network calls unless a larger batch is asked for. Suffixes: B batch, c channels, h w latent cells.
 """
 
 from __future__ import annotations
 
-import logging
-import math
-import unicodedata
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from imprint.artifacts.picture import AdapterRecord, Picture, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
-from imprint.errors import ConfigError, NumericsError
+from imprint.artifacts.picture import AdapterRecord, Picture
+from imprint.errors import ConfigError
 from imprint.families.family import Family
-from imprint.generation.conditioning import Guidance, GuidanceSettings, Progress
-from imprint.generation.denoiser import guided_denoiser
-from imprint.generation.networks import PromptNetworks, ShelfEmbeddings
-from imprint.generation.reading import PromptSettings, Reader, Told
-from imprint.generation.samplers import SAMPLERS, SamplerStep
-from imprint.generation.sampling import SAMPLER_OPTIONS, SamplerSettings
-from imprint.generation.seeds import SEED_LIMIT, BatchNoise, PictureNoise, SeedSettings, SizePx
-from imprint.prompts.encoding import EncodeSettings
-from imprint.prompts.reading import Prompt as ReadPrompt
-from imprint.prompts.reading import read_prompt
-from imprint.prompts.settings import ReadSettings
+from imprint.generation.beside import beside_noise
+from imprint.generation.desk import Asked, Desk, batches, only_drawing
+from imprint.generation.hires import Hires, OpenUpscaler, SecondPass, second_pass, second_request
+from imprint.generation.listening import GenerationStep, Listener, OnGenerationStep
+from imprint.generation.passes import Pass, Start, pass_of, run_pass
+from imprint.generation.pixels import picture_of
+from imprint.generation.reading import ReadPair
+from imprint.generation.recording import Drawn, record_of
+from imprint.generation.request import PROMPT_LIMIT, PictureRequest, Prompt
+from imprint.generation.seeds import SEED_LIMIT
+from imprint.generation.tiling import TilingAxes, tiled
 from imprint.weights.shelf import Shelf
 
-log = logging.getLogger(__name__)
-
-PROMPT_LIMIT = 10_000  # characters; the record must stay small
-
-
-def _readable(text: str) -> str:
-    """A prompt as it is used and recorded: line ends unified, invisible format characters dropped."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for place, character in enumerate(text):
-        if character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cs"}:
-            raise ValueError(f"character {place + 1} is U+{ord(character):04X}, a control character; delete it")
-    # Joiners build emoji and Indic or Arabic letters; other format characters only hide or reverse text.
-    return "".join(c for c in text if c in "\u200c\u200d" or unicodedata.category(c) != "Cf")
+__all__ = [
+    "PROMPT_LIMIT", "SEED_LIMIT", "GenerationStep", "OnGenerationStep", "Prompt", "TextToImage", "text_to_image",
+]  # fmt: skip
 
 
-RECORDED = (
-    *SAMPLER_OPTIONS, *SeedSettings.model_fields, *GuidanceSettings.model_fields, *PromptSettings.model_fields,
-)  # fields of a request that a record repeats as they are
-Prompt = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_readable)]
-
-
-class TextToImage(SamplerSettings, SeedSettings, GuidanceSettings, PromptSettings):
+class TextToImage(PictureRequest):
     """One picture to be made from a prompt."""
 
-    prompt: Prompt
-    """What to draw, in the language of docs/guides/prompts.md; may be empty, and of any number of tokens."""
-    negative_prompt: Prompt = ""
-    """What to keep away from. Without influence when cfg_scale is 1."""
-    steps: int = Field(default=25, ge=1, le=500)
-    """Network calls. More is finer and slower; 20 to 30 is usual."""
-    cfg_scale: float = Field(default=5.0, ge=0, le=100)
-    """How strongly the prompt is followed. 1 is no guidance, 5 to 8 is usual, far above that colours burn."""
-    seed: int = Field(ge=0, le=SEED_LIMIT)
-    """Decides all noise. The same seed and settings are the same picture."""
-    width_px: SizePx | None = None
-    """Multiple of 8; left out, the base's native size."""
-    height_px: SizePx | None = None
-    """Multiple of 8; left out, the base's native size."""
-
-
-@dataclass(frozen=True)
-class GenerationStep:
-    """Where a call of `text_to_image` stands, for progress bars and previews.
-
-    Attributes:
-        pictures_done: finished before this step's batch.
-        pictures: in all.
-        batch: pictures that this step worked on.
-        sampler: the step.
-    """
-
-    pictures_done: int
-    pictures: int
-    batch: int
-    sampler: SamplerStep
-
-
-OnGenerationStep = Callable[[GenerationStep], None]
+    hires: Hires | None = None
+    """A second pass that draws the picture larger; left out, there is none."""
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """What requests must share to be computed in one batch; every field resolved."""
+    """What requests must share to be computed in one batch."""
 
-    steps: int
-    guidance: Guidance
-    by_calls: bool
-    sampler: str
-    schedule: str
-    options: tuple[tuple[str, float], ...]
-    width_px: int
-    height_px: int
+    first: Pass
+    second: SecondPass | None
+    tiling: TilingAxes | None
 
     @property
-    def own_steps(self) -> bool:
-        """Whether the sampler chooses steps by looking at the picture, which must then be alone."""
-        return SAMPLERS.get(self.sampler).adaptive
+    def alone(self) -> bool:
+        """Whether a sampler chooses its own steps, so that pictures cannot share them."""
+        return self.first.own_steps or (self.second is not None and self.second.plan.own_steps)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A request with its prompts read."""
+
+    request: TextToImage
+    shape: _Shape
+    first: Asked
+    second: Asked | None
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other picture may be drawn beside it."""
+        return self.shape.alone or self.first.alone or (self.second is not None and self.second.alone)
 
 
 def text_to_image(
     family: Family, requests: Sequence[TextToImage], *, adapters: Sequence[AdapterRecord] = (),
     on_step: OnGenerationStep | None = None, batch: int | None = None, shelf: Shelf | None = None,
+    open_upscaler: OpenUpscaler | None = None,
 ) -> Iterator[Picture]:
     """Make pictures, one for each request and in their order, each as soon as it is done.
 
@@ -134,18 +86,21 @@ def text_to_image(
             single bit; more is faster on a GPU and may change the last bits. Only neighbouring requests that differ
             in nothing but prompts and seed share a batch; one whose prompt names networks is drawn by itself.
         shelf: where the networks and embeddings are that prompts name. Without one they are left out, with a warning.
+        open_upscaler: finds upscalers of pixels for second passes; without one those of latents can be had.
     Returns: an iterator of pictures.
     Raises:
-        ConfigError: at once, for a batch < 1 or a size that the family cannot draw.
+        ConfigError: at once, for a batch < 1, a size that the family cannot draw, or too many steps for a schedule.
         NumericsError: while iterating, if the network answers with NaN or infinity.
     """
     if batch is not None and batch < 1:
         raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
-    shapes = [_shape(family, request, number) for number, request in enumerate(requests)]
-    return _pictures(family, list(requests), shapes, tuple(adapters), on_step, batch or 1, shelf)
+    shapes = [_shape(family, request, number, open_upscaler) for number, request in enumerate(requests)]
+    tasks = (_task(request, shape) for request, shape in zip(requests, shapes, strict=True))
+    listener = Listener(on_step, len(shapes))
+    return _pictures(Desk(family, shelf), tasks, tuple(adapters), listener, batch or 1, open_upscaler)
 
 
-def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
+def _shape(family: Family, request: TextToImage, number: int, open_upscaler: OpenUpscaler | None) -> _Shape:
     width, height = request.width_px or family.native_px, request.height_px or family.native_px
     for name, value in (("width_px", width), ("height_px", height)):
         if value % family.latent_stride:
@@ -153,146 +108,65 @@ def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
                 "this base cannot draw such a size",
                 where=f"requests[{number}].{name}", got=value, allowed=f"multiples of {family.latent_stride}",
             )
-    schedule = SCHEDULES.get(request.schedule or SAMPLERS.get(request.sampler).schedule)
-    return _Shape(
-        request.steps, Guidance(request.cfg_scale, request.cfg_start, request.cfg_end, request.cfg_rescale),
-        request.compat == "a1111", request.sampler, schedule.variants.get(family.name, schedule.name),
-        tuple(request.options().items()), width, height,
-    )
+    second = None
+    if request.hires is not None:
+        again = second_request(request, request.hires)
+        second = second_pass(family, again, request.hires, (width, height), open_upscaler)
+    return _Shape(pass_of(family, request, (width, height)), second, request.tiling)
+
+
+def _task(request: TextToImage, shape: _Shape) -> _Task:
+    pair = ReadPair.of(request.prompt, request.negative_prompt, request.read_settings(request.steps))
+    first = Asked(pair, request.encode_settings())
+    if request.hires is None:
+        return _Task(request, shape, first, None)
+    again = second_request(request, request.hires)
+    settings = again.read_settings(request.steps, hires_steps=again.steps)
+    second = Asked(ReadPair.of(again.prompt, again.negative_prompt, settings), again.encode_settings())
+    return _Task(request, shape, first, second)
 
 
 def _pictures(
-    family: Family, requests: list[TextToImage], shapes: list[_Shape], adapters: tuple[AdapterRecord, ...],
-    on_step: OnGenerationStep | None, batch: int, shelf: Shelf | None,
+    desk: Desk, tasks: Iterator[_Task], adapters: tuple[AdapterRecord, ...], listener: Listener, room: int,
+    open_upscaler: OpenUpscaler | None,
 ) -> Iterator[Picture]:
-    reader, embeddings = Reader(family), ShelfEmbeddings(family, shelf)
-    first = 0
-    while first < len(requests):
-        shape, last = shapes[first], first + 1
-        room = 1 if shape.own_steps or _names_networks(requests[first]) else batch
-        while last < len(requests) and last - first < room and shapes[last] == shape:
-            if _names_networks(requests[last]):
-                break
-            last += 1
-        group = requests[first:last]
-        listener = _listener(on_step, first, len(requests), len(group))
-        if embeddings.look_for(*(text for one in group for text in (one.prompt, one.negative_prompt))):
-            reader.use(embeddings.vectors)
-        with _drawing(family), PromptNetworks(family, _read(group[0]), shelf) as networks:
-            told = [_told(reader, request, networks) for request in group]
-            pixels = _draw(family, group, shape, told, networks, listener)
-        for request, one, pixels_HWC in zip(group, told, pixels, strict=True):
-            on_it = (*networks.records, *embeddings.records(one.embeddings))
-            yield Picture(pixels_HWC, _record(family, request, shape, adapters, on_it))
-        first = last
+    def together(first: _Task, other: _Task) -> bool:
+        return other.shape == first.shape and not other.alone
 
-
-def _listener(
-    on_step: OnGenerationStep | None, done: int, pictures: int, batch: int
-) -> Callable[[SamplerStep], None] | None:
-    if on_step is None:
-        return None
-    return lambda step: on_step(GenerationStep(done, pictures, batch, step))
-
-
-def _names_networks(request: TextToImage) -> bool:
-    return any(mark in request.prompt for mark in ("<lora:", "<lyco:", "<hypernet:"))
-
-
-def _settings(request: TextToImage) -> ReadSettings:
-    calls = SAMPLERS.get(request.sampler).calls_per_step
-    return ReadSettings(steps=request.steps, compat=request.compat, calls_per_step=calls)
-
-
-def _read(request: TextToImage) -> ReadPrompt:
-    return read_prompt(request.prompt, _settings(request))
-
-
-def _told(reader: Reader, request: TextToImage, networks: PromptNetworks) -> Told:
-    encode = EncodeSettings(request.emphasis, request.clip_skip)
-    told = reader.read(request.prompt, request.negative_prompt, _settings(request), encode, networks)
-    for what, prompt in (("prompt", told.positive), ("negative prompt", told.negative)):
-        for remark in prompt.remarks:
-            log.info("%s, character %d: %s", what, remark.start + 1, remark.text)
-    for name in dict.fromkeys(one.name for _, named in told.negative.network_schedule() for one in named):
-        log.warning("the network %s is left out: networks are named in the prompt, not in the negative one", name)
-    return told
-
-
-@contextmanager
-def _drawing(family: Family) -> Generator[None]:
-    """No gradients and no dropout inside; afterwards every module is in the mode it was in, as training needs."""
-    networks = (family.unet, family.text_encoder, family.vae)
-    training = [module for network in networks for module in network.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module in training:
-            module.training = True
+    for group in batches(tasks, lambda task: 1 if task.alone else room, together):
+        shape = group[0].shape
+        with only_drawing(desk.family), tiled(desk.family, shape.tiling):
+            drawn = _draw(desk, group, listener, open_upscaler)
+        for task, one in zip(group, drawn, strict=True):
+            more = {"hires": hires.model_dump()} if (hires := task.request.hires) else {}
+            yield Picture(one.pixels_HWC, record_of(desk.family, task.request, shape.first, adapters, one, **more))
+        listener.done += len(group)
 
 
 def _draw(
-    family: Family, group: list[TextToImage], shape: _Shape, told: list[Told], networks: PromptNetworks,
-    on_step: Callable[[SamplerStep], None] | None,
-) -> list[NDArray[np.uint8]]:
-    """The pixels of requests that share a shape, each uint8 (H, W, 3)."""
-    sampler = SAMPLERS.get(shape.sampler)
-    schedule = NoiseSchedule.from_alphas_cumprod(family.alphas_cumprod_T)
-    sigmas = sampler.sigmas(schedule, shape.schedule, shape.steps)
-    size = (
-        family.latent_channels, shape.height_px // family.latent_stride, shape.width_px // family.latent_stride,
-    )
-
-    pictures = [PictureNoise(request.seed, request, size, family.latent_stride) for request in group]
-    noise = BatchNoise(pictures, family.device)
-    progress = Progress(shape.steps, shape.by_calls)
-    conditionings = [one.conditioning for one in told]
-    denoise = guided_denoiser(family, schedule, conditionings, shape.guidance, progress, networks.enter)
-    # The network saw sqrt(abar) * latent + sqrt(1 - abar) * noise. At the first level that is nearly all noise, of
-    # variance one; here everything is divided by sqrt(abar) = 1 / sqrt(1 + sigma^2), and multiplied by it at the end.
-    first, last = float(sigmas[0]), float(sigmas[-1])
-    x_Bchw = noise.first() * math.sqrt(1 + first**2)
-    x_Bchw = sampler.with_options(dict(shape.options))(denoise, x_Bchw, sigmas, noise, progress.told_to(on_step))
-    latent_Bchw = x_Bchw / math.sqrt(1 + last**2)
-    return [_pixels(family, latent_Bchw[place : place + 1]) for place in range(len(group))]
-
-
-def _pixels(family: Family, latent_1chw: Tensor) -> NDArray[np.uint8]:
-    decoded_1CHW = family.decode(latent_1chw)
-    if not bool(torch.isfinite(decoded_1CHW).all()):
-        raise NumericsError(
-            "the base drew NaN or infinity",
-            where="text_to_image",
-            got=str(family.dtype),
-            hint="use bfloat16 or float32, a lower cfg_scale, or adapters of lower strength",
+    desk: Desk, group: Sequence[_Task], listener: Listener, open_upscaler: OpenUpscaler | None
+) -> list[Drawn]:
+    shape, family = group[0].shape, desk.family
+    requests, notes = [task.request for task in group], list[str]()
+    with desk.briefing([task.first for task in group]) as brief:
+        latent_Bchw = run_pass(
+            family, shape.first, brief, requests, notes, on_step=listener.of(len(group)),
+            beside_1khw=beside_noise(family, shape.first, notes),
         )
-    levels_HWC = ((decoded_1CHW[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-    return np.ascontiguousarray(levels_HWC.cpu().numpy())
+        networks = brief.records()
+    if shape.second is not None:
+        larger_Bchw = shape.second.started(family, latent_Bchw, open_upscaler, notes)
+        with desk.briefing([task.second for task in group if task.second is not None]) as brief:
+            latent_Bchw = run_pass(
+                family, shape.second.plan, brief, requests, notes, on_step=listener.of(len(group)),
+                start=Start(larger_Bchw), beside_1khw=beside_noise(family, shape.second.plan, notes),
+            )
+            networks = [tuple(dict.fromkeys((*a, *b))) for a, b in zip(networks, brief.records(), strict=True)]
+    return [_decoded(family, latent_Bchw[place : place + 1], networks[place], notes) for place in range(len(group))]
 
 
-def _record(
-    family: Family, request: TextToImage, shape: _Shape, adapters: tuple[AdapterRecord, ...],
-    networks: tuple[AdapterRecord, ...],
-) -> PictureRecord:
-    from imprint import __version__
-
-    return PictureRecord(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        steps=shape.steps,
-        cfg_scale=request.cfg_scale,
-        sampler=shape.sampler,
-        schedule=shape.schedule,
-        seed=request.seed,
-        width_px=shape.width_px,
-        height_px=shape.height_px,
-        base=family.base_hash,
-        family=family.name,
-        adapters=adapters,
-        networks=networks,
-        **{name: getattr(request, name) for name in RECORDED},
-        imprint=__version__,
-    )
+def _decoded(
+    family: Family, latent_1chw: Tensor, networks: tuple[AdapterRecord, ...], notes: Sequence[str]
+) -> Drawn:
+    own = list(notes)
+    return Drawn(picture_of(family, latent_1chw, own), networks, tuple(own))

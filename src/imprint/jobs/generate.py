@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint.artifacts.run_folder import RunFolder
-from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs.base_names import NANO, base_name
 from imprint.jobs.bases import open_base
 from imprint.jobs.drawing import Learnt, applied, check_folder, save_numbered
@@ -17,6 +16,7 @@ from imprint.jobs.networks import open_shelf
 from imprint.jobs.personalize import RESULT, load_recipe
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.wishes import drawn, wishes
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     """
     found = sources(recipe)
     out = check_folder(recipe.out or (found.run.path / "pictures" if found.run else Path("pictures")))
+    wanted = wishes(recipe)  # a source that cannot be read is told before the base is opened
     family = open_base(found.base, "fp32", recipe.device)
     with applied(family, found.learnt) as adapters:
-        pictures = text_to_image(
-            family, requests(recipe), adapters=adapters, batch=recipe.batch, shelf=open_shelf(recipe.networks)
+        pictures = drawn(
+            family, wanted, adapters=adapters, batch=recipe.batch, shelf=open_shelf(recipe.networks)
         )
         tell = announce("pictures")
         paths: list[Path] = []
@@ -76,14 +77,3 @@ def sources(recipe: GenerateRecipe) -> Sources:
     run = RunFolder.open(recipe.run)
     trained = load_recipe(run)
     return Sources(recipe.base or trained.base, run, (Learnt(run.result / RESULT, trained.name, recipe.strength),))
-
-
-def requests(recipe: GenerateRecipe) -> list[TextToImage]:
-    """The pictures that a recipe asks for, in the order of their seeds."""
-    shared = recipe.model_dump(include=set(TextToImage.model_fields) - {"seed", "variation_seed"})
-    if recipe.variation_seed is not None and recipe.variation_strength:
-        # Variations are of one picture, so here it is the other seed that counts on.
-        seeds = [(recipe.seed, recipe.variation_seed + number) for number in range(recipe.count)]
-    else:
-        seeds = [(recipe.seed + number, recipe.variation_seed) for number in range(recipe.count)]
-    return [TextToImage(**shared, seed=seed, variation_seed=variation) for seed, variation in seeds]

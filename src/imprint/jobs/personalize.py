@@ -29,7 +29,7 @@ from imprint.artifacts.run_folder import RunFolder, check_absent
 from imprint.config import dump_toml, load_config
 from imprint.config.files import read_toml
 from imprint.dataset import add_prior, build_dataset
-from imprint.errors import CheckpointError, InputError
+from imprint.errors import CheckpointError, InputError, ModelError
 from imprint.evaluation import Scorecard, choose, class_prompt, save_scorecard
 from imprint.families import Family
 from imprint.jobs.bases import NANO, base_path, default_rates, name_advice, open_base
@@ -105,6 +105,7 @@ def personalize(recipe: PersonalizeRecipe) -> PersonalizeResult:
     check_absent(out)  # before anything that takes time
     photos = read_photos(recipe.photos, minimum=MINIMUM_PHOTOS)
     family = open_base(recipe.base, recipe.weights_dtype, recipe.device)
+    _check_teachable(family, recipe.base)
     # Absolute, so that `resume` and `generate` work from any folder.
     base = recipe.base if recipe.base == NANO else str(base_path(recipe.base).absolute())
     full = recipe.model_copy(update={"base": base, "photos": recipe.photos.absolute(), "out": out.absolute()})
@@ -127,6 +128,15 @@ def resume(path: Path) -> PersonalizeResult:
     with stop_on_signals() as stop, run.hold():
         recipe = load_config(PersonalizeRecipe, run.recipe)
         return _finish(recipe, open_base(recipe.base, recipe.weights_dtype, recipe.device), run, stop)
+
+
+def _check_teachable(family: Family, base: str) -> None:
+    if family.beside_channels:
+        raise ModelError(
+            "an inpainting model draws, but is not taught here", where=base,
+            got=f"{family.beside_channels} channels beside the latents", allowed="a text-to-image model",
+            hint="teach the model that it was made from; its LoRA works on the inpainting model too",
+        )  # fmt: skip
 
 
 def _finish(

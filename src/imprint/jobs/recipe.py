@@ -15,11 +15,14 @@ from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg, PictureForm
 from imprint.config import Config
 from imprint.errors import UnknownNameError
 from imprint.evaluation import JUDGES
+from imprint.generation.canvas import ImageSettings
 from imprint.generation.conditioning import GuidanceSettings
+from imprint.generation.hires import Hires
 from imprint.generation.reading import PromptSettings
+from imprint.generation.request import Prompt
 from imprint.generation.sampling import SamplerName, SamplerSettings
 from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
-from imprint.generation.text_to_image import Prompt
+from imprint.generation.tiling import TilingAxes
 from imprint.methods import Lora, MethodConfig
 from imprint.training.denoising import LearningRates, NoiseOptions
 from imprint.training.loop import LoopConfig
@@ -157,6 +160,16 @@ class _Wanted(Config):
     """Width; left out, the base's native size."""
     height_px: SizePx | None = None
     """Height; left out, the base's native size."""
+    source: Path | None = None
+    """A picture to begin with, instead of noise; width and height are then its own unless given."""
+    mask: Path | None = None
+    """Where the source is drawn anew: a picture of its size, white or opaque there. What is black stays, bit for bit."""
+    image: ImageSettings = ImageSettings()
+    """How source and mask are used."""
+    hires: Hires | None = None
+    """A second pass that draws the picture larger; `--set hires.scale=2` is enough to have one."""
+    tiling: TilingAxes | None = None
+    """Let the picture go on at its other edge, so that copies beside each other show no seam: both, x or y."""
     batch: int | None = Field(default=None, ge=1, le=256)
     """Pictures at a time; left out, one, so that a picture does not depend on its neighbours by a single bit."""
     format: PictureFormat = Png()
@@ -168,6 +181,16 @@ class _Wanted(Config):
     def _record_fits(self) -> Self:
         if isinstance(self.format, Jpeg) and len(json.dumps(self.prompt + self.negative_prompt)) > JPEG_PROMPTS_BYTES:
             raise ValueError("format.kind = 'jpeg' has no room for so long prompts in its record; use png or webp")
+        return self
+
+    @model_validator(mode="after")
+    def _begins_with_a_picture_or_not(self) -> Self:
+        if self.source is None and self.mask is not None:
+            raise ValueError("a mask needs a source: the picture that it is of")
+        if self.source is None and self.image != ImageSettings():
+            raise ValueError("image says how a source is used; give source, the picture to begin with")
+        if self.source is not None and self.hires is not None:
+            raise ValueError("hires is a second pass behind one from noise; from a source, ask for a larger width_px")
         return self
 
 

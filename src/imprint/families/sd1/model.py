@@ -65,7 +65,8 @@ class StableDiffusion1:
         self.folder = folder
         self.alphas_cumprod_T = alphas_cumprod(scheduler, folder)
         self.prediction: PredictionKind = prediction_kind(scheduler, folder)
-        self.latent_channels = int(self._setting("unet", "in_channels"))
+        self.latent_channels = int(self._setting("vae", "latent_channels"))
+        self.beside_channels = int(self._setting("unet", "in_channels")) - self.latent_channels
         self.latent_stride = 2 ** (len(self._setting("vae", "block_out_channels")) - 1)
         cells = self._setting("unet", "sample_size")
         self.native_px = self.latent_stride * int(cells if isinstance(cells, int) else max(cells))
@@ -206,7 +207,7 @@ class StableDiffusion1:
         """The U-Net's raw output for noisy latents in variance-preserving form, in their shape and dtype.
 
         Args:
-            x_Bchw: noisy latents.
+            x_Bchw: noisy latents, and behind them what an inpainting model sees beside.
             timestep_B: 0..T-1, integer or fractional.
             text_BND: from `encode_text`.
         """

@@ -21,6 +21,7 @@ from imprint.artifacts.network_hash import header_texts
 from imprint.artifacts.picture import AdapterRecord
 from imprint.config.files import read_toml
 from imprint.errors import InputError, ModelError, shortened
+from imprint.jobs.again.beginnings import Beginning, beginning_by_md5, beginning_of
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import NANO, base_hash, base_name
 from imprint.jobs.exported import exported_hash
@@ -40,12 +41,14 @@ class Located:
         base: name or folder.
         weights: of the record's adapters, in their order.
         base_note: why the base may be another than the picture's, or "".
+        beginning: the picture that it began with, if it did and that was found.
     """
 
     found: FoundRecord
     base: str
     weights: tuple[Path, ...] = ()
     base_note: str = ""
+    beginning: Beginning | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def locate(recipe: AgainRecipe) -> Located:
     Raises:
         InputError: if the picture has no record, or one that cannot be drawn again.
         ModelError: naming the base or the weights that are missing, by name and hash.
+        InputError: naming the picture that it began with, if that is missing.
     """
     found = find_record(recipe.picture)
     if found.record is None and found.infotext is None:
@@ -75,7 +79,15 @@ def locate(recipe: AgainRecipe) -> Located:
         )
     base, note = _base(recipe, _base_wanted(found))
     adapters = found.record.adapters if found.record else ()
-    return Located(found, base, tuple(_weights(recipe, adapter) for adapter in adapters), note)
+    weights = tuple(_weights(recipe, adapter) for adapter in adapters)
+    return Located(found, base, weights, note, _beginning(recipe, found))
+
+
+def _beginning(recipe: AgainRecipe, found: FoundRecord) -> Beginning | None:
+    if found.record is not None:
+        return beginning_of(recipe, found.record.image) if found.record.image else None
+    said = (found.infotext or Infotext("")).parameters
+    return beginning_by_md5(recipe, said.get("Init image hash", ""))
 
 
 def _base_wanted(found: FoundRecord) -> _BaseWanted:

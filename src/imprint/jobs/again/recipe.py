@@ -23,6 +23,10 @@ class AgainRecipe(Config):
     """Runs whose weights are compared by hash; the run that the picture lies in and those in runs/ are as well."""
     networks: tuple[Path, ...] = ()
     """Folders of the networks that the prompt names; left out, IMPRINT_NETWORKS or networks/."""
+    source: Path | None = None
+    """The picture that it began with; left out, the file with its name and pixels beside it or in this folder."""
+    mask: Path | None = None
+    """The mask of that; left out, found in the same way."""
     changes: tuple[str, ...] = ()
     """Settings that differ from the record, such as "steps=40"; on the command line `--set steps=40` is enough."""
     out: Path | None = None

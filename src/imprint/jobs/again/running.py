@@ -19,6 +19,7 @@ from imprint.jobs.base_names import base_name
 
 if TYPE_CHECKING:
     from imprint.artifacts.picture import AdapterRecord
+    from imprint.generation.image_to_image import ImageToImage
     from imprint.generation.record import NetworkWanted
     from imprint.generation.text_to_image import TextToImage
     from imprint.jobs.drawing import Learnt
@@ -60,10 +61,10 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     """
     located = located or locate(recipe)
     # Imported here: what is missing was told before torch is loaded.
-    from imprint.generation.text_to_image import text_to_image
     from imprint.jobs.bases import open_base
     from imprint.jobs.drawing import applied, check_folder, save_numbered
     from imprint.jobs.networks import open_shelf
+    from imprint.jobs.wishes import Wish, drawn, open_source
 
     shelf = open_shelf(recipe.networks)
     request, learnt, notes = _asked(recipe, located, shelf)
@@ -72,7 +73,8 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     out = check_folder(recipe.out or Path("pictures"))
     family = open_base(located.base, "fp32", recipe.device)
     with applied(family, learnt) as adapters:
-        picture = next(text_to_image(family, [request], adapters=adapters, shelf=shelf))
+        wish = Wish(request, open_source(begun.source, begun.mask) if (begun := located.beginning) else None)
+        picture = next(drawn(family, [wish], adapters=adapters, shelf=shelf))
     path = save_numbered(out, picture, base_name(located.base), recipe.format)
     return AgainResult(path, notes, _same_pixels(recipe, located, path))
 
@@ -103,7 +105,7 @@ def _on_shelf(network: NetworkWanted, shelf: Shelf | None) -> str | None:
 
 def _asked(
     recipe: AgainRecipe, located: Located, shelf: Shelf | None
-) -> tuple[TextToImage, list[Learnt], tuple[str, ...]]:
+) -> tuple[TextToImage | ImageToImage, list[Learnt], tuple[str, ...]]:
     """The request of a record with the changes made, what is put on the base, and what is not followed."""
     from imprint.generation.record import fields_of, understand
     from imprint.jobs.drawing import Learnt
@@ -115,7 +117,7 @@ def _asked(
             _check_networks(record.networks, shelf)
         pairs = zip(located.weights, record.adapters, strict=True)
         recorded = [Learnt(path, adapter.name, adapter.strength) for path, adapter in pairs]
-        return _changed(recipe, fields_of(record)), recorded, tuple(notes)
+        return _changed(recipe, fields_of(record), record.image is not None), recorded, tuple(notes)
     understood = understand(located.found.infotext or Infotext(""))
     notes += [str(note) for note in understood.notes]
     fields, learnt = dict(understood.fields), list[Learnt]()
@@ -129,19 +131,26 @@ def _asked(
             notes.append(f"LoRA {name} ({known}): neither among the runs looked at nor the networks; drawn without")
         else:
             learnt.append(Learnt(path, network.name, network.strength))
-    return _changed(recipe, fields), learnt, tuple(notes)
+    if understood.image is not None and located.beginning is None:
+        known = f"hash {understood.source_md5}" if understood.source_md5 else "no hash is given"
+        notes.append(f"it began with another picture ({known}); drawn from noise, or name it with --set source=PICTURE")
+    elif understood.image is not None:
+        fields["image"] = dict(understood.image)
+    return _changed(recipe, fields, located.beginning is not None), learnt, tuple(notes)
 
 
-def _changed(recipe: AgainRecipe, fields: Mapping[str, Any]) -> TextToImage:
+def _changed(recipe: AgainRecipe, fields: Mapping[str, Any], begun: bool) -> TextToImage | ImageToImage:
     """A request with the changes that the user wants.
 
     Raises: ConfigError: naming every field that is none, or out of bounds.
     """
+    from imprint.generation.image_to_image import ImageToImage
     from imprint.generation.text_to_image import TextToImage
 
     changed = {text.partition("=")[0].strip().partition(".")[0] for text in recipe.changes}
     kept = {name: value for name, value in fields.items() if name not in changed}
-    return load_config(TextToImage, sets=recipe.changes, values=kept, explain="imprint explain --recipe generate")
+    model = ImageToImage if begun else TextToImage
+    return load_config(model, sets=recipe.changes, values=kept, explain="imprint explain --recipe generate")
 
 
 def _same_pixels(recipe: AgainRecipe, located: Located, path: Path) -> bool | None:

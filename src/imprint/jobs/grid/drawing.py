@@ -18,16 +18,16 @@ from imprint.artifacts.picture import AdapterRecord
 from imprint.artifacts.picture_file import SUFFIXES
 from imprint.errors import ImprintError, Interrupted, OutputError
 from imprint.families import Family
-from imprint.generation.text_to_image import text_to_image
 from imprint.jobs.base_names import base_name
 from imprint.jobs.bases import base_path, open_base
 from imprint.jobs.drawing import applied, save_drawn
-from imprint.jobs.generate import Sources, requests, sources
+from imprint.jobs.generate import Sources, sources
 from imprint.jobs.grid.manifest import CELLS, Kept, Manifest
 from imprint.jobs.grid.plan import Cell, Plan, drawing_order
 from imprint.jobs.networks import open_shelf
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.wishes import drawn, wishes
 from imprint.training.stopping import StopRequest
 
 log = logging.getLogger(__name__)
@@ -140,9 +140,9 @@ class Draughtsman:
     ) -> Iterator[Kept]:
         """Each cell's picture, written."""
         begun = time.monotonic()
-        wishes = [request for one in asked for request in requests(one.cell.recipe)]
-        pictures = text_to_image(
-            family, wishes, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked(),
+        wanted = [wish for one in asked for wish in wishes(one.cell.recipe)]
+        pictures = drawn(
+            family, wanted, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked(),
             shelf=self._shelf(asked[0].cell.recipe.networks) if asked else None,
         )
         for one, picture in zip(asked, pictures, strict=True):
