@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from imprint.dataset import build_dataset
     from imprint.errors import ImprintError
     from imprint.families import open_family
+    from imprint.generation.canvas import ImageSettings, Source
+    from imprint.generation.hires import Hires
+    from imprint.generation.image_to_image import ImageToImage, image_to_image
     from imprint.generation.text_to_image import TextToImage, text_to_image
     from imprint.jobs.again import AgainRecipe, AgainResult, again
     from imprint.jobs.generate import GenerateResult, generate
@@ -38,6 +41,7 @@ __all__ = [
     "Axis", "GridRecipe", "GridResult", "grid",
     # its stages, one by one
     "read_photos", "build_dataset", "open_family", "encode_dataset", "TextToImage", "text_to_image",
+    "Hires", "ImageSettings", "ImageToImage", "Source", "image_to_image",
     # what they leave behind
     "Picture", "RunFolder", "read_record", "save_picture", "FoundRecord", "find_record",
     "ImprintError",
@@ -63,6 +67,11 @@ _PLACES = {
     "build_dataset": "imprint.dataset",
     "open_family": "imprint.families",
     "encode_dataset": "imprint.latents",
+    "Hires": "imprint.generation.hires",
+    "ImageSettings": "imprint.generation.canvas",
+    "ImageToImage": "imprint.generation.image_to_image",
+    "Source": "imprint.generation.canvas",
+    "image_to_image": "imprint.generation.image_to_image",
     "TextToImage": "imprint.generation.text_to_image",
     "text_to_image": "imprint.generation.text_to_image",
     "Picture": "imprint.artifacts.picture",

@@ -19,13 +19,13 @@ from imprint.generation.samplers import SAMPLERS, resolve_sampler, resolve_sched
 
 SAME = MappingProxyType({"Hires sampler": "Use same sampler", "Hires schedule type": "Use same scheduler"})
 _CONTENT = MappingProxyType({"fill": "fill", "noise": "latent noise", "nothing": "latent nothing"})
-#: Keys of A1111's soft inpainting and our fields.
-_SOFT = MappingProxyType({
-    "Soft inpainting schedule bias": "power", "Soft inpainting preservation strength": "scale",
-    "Soft inpainting transition contrast boost": "detail_preservation",
-    "Soft inpainting mask influence": "mask_influence",
-    "Soft inpainting difference threshold": "difference_threshold",
-    "Soft inpainting difference contrast": "difference_contrast",
+#: Keys of A1111's soft inpainting, our fields and their bounds.
+_SOFT: Mapping[str, tuple[str, float, float]] = MappingProxyType({
+    "Soft inpainting schedule bias": ("power", 0, 8), "Soft inpainting preservation strength": ("scale", 0, 8),
+    "Soft inpainting transition contrast boost": ("detail_preservation", 1, 32),
+    "Soft inpainting mask influence": ("mask_influence", 0, 1),
+    "Soft inpainting difference threshold": ("difference_threshold", 0, 8),
+    "Soft inpainting difference contrast": ("difference_contrast", 0, 8),
 })  # fmt: skip
 #: Keys that speak of a second pass.
 HIRES_KEYS = (
@@ -92,7 +92,7 @@ def _image_parameters(image: ImageRecord) -> Values:
         out |= {"Inpaint area": "Only masked", "Masked area padding": image.padding_px}
     if image.soft is not None:
         out["Soft inpainting enabled"] = "True"
-        out |= {key: image.soft.get(name) for key, name in _SOFT.items()}
+        out |= {key: image.soft.get(name) for key, (name, _, _) in _SOFT.items()}
     return out
 
 
@@ -176,5 +176,5 @@ def image_fields(left: dict[str, str], number: Number, ours: bool) -> dict[str, 
     if left.get("Masked content") in fills:
         out["fill"] = fills[left.pop("Masked content")]
     if left.pop("Soft inpainting enabled", "") == "True":
-        out["soft"] = {name: number(key, 0, 100, 1) for key, name in _SOFT.items() if key in left}
+        out["soft"] = {name: number(key, low, high, 1) for key, (name, low, high) in _SOFT.items() if key in left}
     return out

@@ -89,6 +89,8 @@ def resume(
 def generate(
     prompt: Annotated[str, Argument(metavar="PROMPT", help="What to draw.")],
     run: Annotated[Path | None, Option("--run", metavar="RUN", help="A finished run, for its subject.")] = None,
+    source: Annotated[Path | None, Option("--source", metavar="PICTURE", help="A picture to begin with.")] = None,
+    mask: Annotated[Path | None, Option("--mask", metavar="PICTURE", help="Where it is drawn anew: white.")] = None,
     count: Annotated[int | None, Option("-n", "--count", metavar="N", help="How many pictures.")] = None,
     seed: SeedFlag = None,
     base: BaseFlag = None,
@@ -100,7 +102,10 @@ def generate(
     """Draw pictures; prints the path of each."""
     from imprint.jobs.recipe import GenerateRecipe
 
-    given = {"prompt": prompt, "run": run, "count": count, "seed": seed, "base": base, "out": out}
+    given = {
+        "prompt": prompt, "run": run, "source": source, "mask": mask, "count": count, "seed": seed, "base": base,
+        "out": out,
+    }  # fmt: skip
     recipe = load_config(GenerateRecipe, config, sets or (), given, explain="imprint explain --recipe generate")
     from imprint.jobs.generate import generate as draw
 

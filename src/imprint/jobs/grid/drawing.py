@@ -6,6 +6,7 @@ Reads: a plan, bases, results of runs. Writes: pictures and the manifest. Does n
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 import logging
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint.artifacts.files import folder_hash, sha256_file, sha256_json
+from imprint.artifacts.image_file import read_regular
 from imprint.artifacts.picture import AdapterRecord
 from imprint.artifacts.picture_file import SUFFIXES
 from imprint.errors import ImprintError, Interrupted, OutputError
@@ -103,7 +105,8 @@ class Draughtsman:
         weights += [f"{file.spelling} {file.sha256}" for file in shelf.files] if shelf else []
         wanted: list[_Wanted] = []
         for cell in cells:
-            key = cell_key(cell.recipe, weights)
+            begun = [path for path in (cell.recipe.source, cell.recipe.mask) if path]
+            key = cell_key(cell.recipe, [*weights, *map(self._hash_of_picture, begun)])
             kept = self.manifest.kept(key)
             if kept is None:
                 wanted.append(_Wanted(cell, key))
@@ -169,6 +172,11 @@ class Draughtsman:
             self._hashes[path] = sha256_file(path) if path.is_file() else _model_hash(path)
         return self._hashes[path]
 
+    def _hash_of_picture(self, path: Path) -> str:
+        if path not in self._hashes:
+            self._hashes[path] = hashlib.sha256(read_regular(path)).hexdigest()
+        return self._hashes[path]
+
     def _done(self, cell: Cell, kept: Kept) -> None:
         self.outcomes[cell.place] = kept
         self._tell(len(self.outcomes), len(self.plan.cells))
@@ -187,7 +195,7 @@ def cell_key(recipe: GenerateRecipe, weights: Sequence[str]) -> str:
 
     Args:
         recipe: of the picture.
-        weights: hashes of the base and of what is put on it.
+        weights: hashes of the base, of what is put on it, and of the pictures that it begins with.
     """
     return sha256_json({"recipe": recipe.model_dump(mode="json", exclude=WITHOUT_EFFECT), "weights": list(weights)})
 

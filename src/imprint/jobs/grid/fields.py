@@ -21,6 +21,10 @@ ALIASES = {
     "prompt_s_r": REPLACE, "prompt_search_replace": REPLACE, "s_r": REPLACE, "prompt_sr": REPLACE,
     "cfg": "cfg_scale", "guidance_scale": "cfg_scale", "sampling_steps": "steps", "sampler_name": "sampler",
     "sampling_method": "sampler", "checkpoint_name": "base", "checkpoint": "base", "model": "base",
+    "denoising": "image.strength", "denoising_strength": "image.strength",
+    "initial_noise_multiplier": "image.noise_multiplier", "extra_noise": "image.extra_noise",
+    "cond_image_mask_weight": "image.mask_weight", "hires_steps": "hires.steps", "hires_upscaler": "hires.upscaler",
+    "hires_sampler": "hires.sampler",
     "width": "width_px", "height": "height_px", "dimensions": SIZE,
 }  # fmt: skip
 
