@@ -49,8 +49,8 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         ("latent_antialiased", [0, 0.25, 0.75, 1]),
         ("latent_nearest", [0, 0, 1, 1]),
         ("latent_nearest_exact", [0, 0, 1, 1]),
-        # Keys' kernel at distances 1/4, 3/4, 5/4, 7/4: with a = -0.75 and the edge going on; antialiased with a = -0.5 over
-        # the cells that there are.
+        # Keys' kernel at distances 1/4, 3/4, 5/4, 7/4: with a = -0.75 and the edge going on; antialiased with a = -0.5
+        # over the cells that there are.
         ("latent_bicubic", [-27 / 256, 67 / 256 - 9 / 256, 1 - 58 / 256, 1 + 27 / 256]),
         ("latent_bicubic_antialiased", [-9 / 102, 29 / 140, 111 / 140, 111 / 102]),
     ],
@@ -62,7 +62,8 @@ def test_an_edge_is_enlarged_as_the_kernel_says(name: str, row: list[float]) -> 
 
 def test_the_two_kinds_of_nearest_differ_at_uneven_scales() -> None:
     line = torch.arange(3.0).reshape(1, 1, 1, 3)
-    nearest, exact = (latent_upscaler(name).upscale(line, (1, 5)) for name in ("latent_nearest", "latent_nearest_exact"))
+    names = "latent_nearest", "latent_nearest_exact"
+    nearest, exact = (latent_upscaler(name).upscale(line, (1, 5)) for name in names)
     assert nearest.flatten().tolist() == [0, 0, 1, 1, 2]
     assert exact.flatten().tolist() == [0, 0, 1, 2, 2]
 
@@ -111,7 +112,9 @@ def test_floating_point_takes_no_cell_away() -> None:
     assert hires_target((1000, 1000), 1.001, 0, 0, 1).size_px == (1001, 1001)
 
 
-@pytest.mark.parametrize(("scale", "width", "height"), [(0, 0, 0), (-1, 0, 0), (math.nan, 0, 0), (2, -1, 0), (2, 9, -9)])
+@pytest.mark.parametrize(
+    ("scale", "width", "height"), [(0, 0, 0), (-1, 0, 0), (math.nan, 0, 0), (2, -1, 0), (2, 9, -9)]
+)
 def test_a_size_that_is_none_is_refused(scale: float, width: int, height: int) -> None:
     with pytest.raises(ConfigError):
         hires_target((512, 512), scale, width, height, 8)

@@ -32,8 +32,8 @@ class LatentUpscalerEntry:
         name: as written in recipes and records.
         title: as shown to people; A1111's.
         about: what it does to the picture.
-        upscale: (latent_Bchw, (h, w)) -> latent of that size. It computes in float32, or float64 for such latents, gives
-            back the dtype that it got, and no picture depends on the others of its batch.
+        upscale: (latent_Bchw, (h, w)) -> latent of that size and the given dtype. Computed in float32, or float64 for
+            such latents; no picture depends on the others of its batch.
     """
 
     name: str
@@ -67,7 +67,8 @@ _add("latent_antialiased", "Latent (antialiased)", "bilinear; the same as latent
      _interpolation("bilinear", antialias=True))  # fmt: skip
 _add("latent_bicubic", "Latent (bicubic)", "bicubic; sharper than latent, with brighter and darker rims",
      _interpolation("bicubic"))  # fmt: skip
-_add("latent_bicubic_antialiased", "Latent (bicubic antialiased)", "bicubic with a gentler kernel, filtered when smaller",
+_add("latent_bicubic_antialiased", "Latent (bicubic antialiased)",
+     "bicubic with a gentler kernel; filtered when smaller",
      _interpolation("bicubic", antialias=True))  # fmt: skip
 _add("latent_nearest", "Latent (nearest)", "repeats cells; blocks, which the second pass has to draw over",
      _interpolation("nearest"))  # fmt: skip
