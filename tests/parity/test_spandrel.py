@@ -76,6 +76,14 @@ def test_its_tiles_are_nearly_the_whole(name: str, tmp_path: Path) -> None:
     assert np.abs(out.astype(int) - direct(state, picture)).max() <= 1
 
 
+@pytest.mark.parametrize("name", sorted(MAKERS))
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 450)])
+def test_any_size_is_taken(name: str, height: int, width: int, tmp_path: Path) -> None:
+    save_file(state_of(name), tmp_path / "model.safetensors")
+    out = open_upscaler("model", [tmp_path])(noisy(height, width), (2 * width, 2 * height + 1))
+    assert out.shape == (2 * height + 1, 2 * width, 3)
+
+
 def test_half_precision_is_computed_in_single(tmp_path: Path) -> None:
     state, picture = {key: value.half() for key, value in state_of("Compact").items()}, noisy(20, 20)
     save_file(state, tmp_path / "model.safetensors")

@@ -88,7 +88,10 @@ def test_a_size_that_no_picture_has_is_refused(size: tuple[int, int]) -> None:
         ("old.pth", "esrgan/old.pth"),
         ("a/twice", "a/twice.pth"),
         ("b/twice.ckpt", "b/twice.ckpt"),
+        ("net", "b/net.pth"),  # in other letters only where none is written so
+        ("Net", "a/Net.pth"),
         ("R-ESRGAN 4x+", "RealESRGAN_x4plus.pth"),
+        ("r-esrgan 4X+", "RealESRGAN_x4plus.pth"),
         ("dat_x2", "DAT_x2.safetensors"),
         ("DAT x2", "DAT_x2.safetensors"),
     ],
@@ -96,7 +99,7 @@ def test_a_size_that_no_picture_has_is_refused(size: tuple[int, int]) -> None:
 def test_a_model_is_found_by_the_names_it_has(word: str, found: str, tmp_path: Path) -> None:
     folder = shelved(
         tmp_path, "4x-Sharp.pth", "esrgan/old.pth", "esrgan/old.safetensors", "a/twice.pth", "b/twice.ckpt",
-        "RealESRGAN_x4plus.pth", "DAT_x2.safetensors", "readme.txt",
+        "RealESRGAN_x4plus.pth", "DAT_x2.safetensors", "a/Net.pth", "b/net.pth", "readme.txt",
     )  # fmt: skip
     assert find_upscaler_file(word, [folder]).path == folder / found
 

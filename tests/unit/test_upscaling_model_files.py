@@ -62,11 +62,14 @@ def loader(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 class _Loaded(Descriptor):
+    done: tuple[object, ...] = ()
+
     def to(self, dtype: torch.dtype) -> _Loaded:
-        assert dtype == torch.float32
+        self.done += (dtype,)
         return self
 
     def eval(self) -> _Loaded:
+        self.done += ("eval",)
         return self
 
 
@@ -77,11 +80,16 @@ def test_a_model_in_safetensors_is_opened_by_name(tmp_path: Path, loader: Simple
     assert list(loader.states[0]) == ["conv.weight"] and loader.device == "cpu"
 
 
-@pytest.mark.parametrize("ending", [".pth", ".pt", ".ckpt", ".bin"])
+def test_a_model_computes_in_single_precision_and_does_not_train(tmp_path: Path, loader: SimpleNamespace) -> None:
+    save_file({"conv.weight": torch.ones(2).half()}, tmp_path / "4x.safetensors")
+    model: Any = open_upscaling_model(tmp_path / "4x.safetensors", "meta")
+    assert model.done == (torch.float32, "eval") and loader.device == "meta"
+
+
 def test_a_pickle_is_turned_into_safetensors_once_and_keeps_its_nesting(
-    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / f"4x{ending}"
+    path = tmp_path / "4x.pth"
     torch.save({"params_ema": {"conv.weight": torch.ones(2), "index": torch.arange(3)}, "epoch": 3}, path)
     monkeypatch.setattr(torch, "load", None)  # not in this process
     first, second = read_tensors(path), read_tensors(path)
@@ -116,8 +124,9 @@ def test_a_folder_or_nothing_in_place_of_a_file_is_refused(ending: str, tmp_path
             read_tensors(tmp_path / f"{name}{ending}")
 
 
-def test_numbers_that_are_none_are_named(tmp_path: Path) -> None:
-    save_file({"conv.weight": torch.tensor([1.0, float("nan")])}, tmp_path / "4x.safetensors")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn])
+def test_numbers_that_are_none_are_named(dtype: torch.dtype, tmp_path: Path) -> None:
+    save_file({"conv.weight": torch.tensor([1.0, float("nan")]).to(dtype)}, tmp_path / "4x.safetensors")
     with pytest.raises(ModelError, match="NaN or infinity") as caught:
         read_tensors(tmp_path / "4x.safetensors")
     assert caught.value.got == "conv.weight"

@@ -93,6 +93,29 @@ def test_tiles_of_a_network_that_sees_farther_have_no_seam() -> None:
     assert difference.mean(axis=(1, 2)).max() < 0.25
 
 
+def test_the_windows_of_a_network_lie_alike_in_every_tile() -> None:
+    def windows(image: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(image, 16).repeat_interleave(16, 2).repeat_interleave(16, 3)
+
+    model, picture = Descriptor(windows, scale=1), noisy(208, 368)
+    out = upscaler(model)(picture, (369, 1))
+    assert len(model.seen) == 2 + 6
+    assert np.array_equal(out, lanczos(whole(model, picture), (369, 1)))
+
+
+def test_what_a_network_gives_beyond_black_and_white_is_cut_off() -> None:
+    picture = np.array([[[0, 128, 255]]], np.uint8)
+    out = upscaler(Descriptor(lambda image: 3 * image - 1, scale=1))(picture, (1, 2))
+    assert out[:, 0].tolist() == [[0, 129, 255]] * 2
+
+
+def test_a_picture_that_is_only_looked_at_backwards_is_as_any_other() -> None:
+    picture = noisy(210, 30)
+    picture.flags.writeable = False
+    out = upscaler(repeating(2))(picture[::-1, ::-1], (60, 420))
+    assert np.array_equal(out, picture[::-1, ::-1].repeat(2, 0).repeat(2, 1))
+
+
 def test_a_network_is_measured_once_and_only_where_tiles_meet() -> None:
     model = repeating(2)
     upscale = upscaler(model)

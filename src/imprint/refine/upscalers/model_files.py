@@ -57,6 +57,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
     for keys, tensor in content.tensors.items():
         *outer, last = map(str, keys)
         if tensor.is_floating_point():
+            tensor = tensor.float() if tensor.dtype.itemsize == 1 else tensor  # torch cannot look at 8 bits
             check_numbers(path, ".".join(map(str, keys)), tensor)
         place = nested
         for key in outer:
