@@ -27,6 +27,12 @@ def declared() -> list[Requirement]:
     return [Requirement(text) for text in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
 
 
+def extras() -> list[Requirement]:
+    """What only some users install; not pinned, as the tests do without."""
+    optional = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    return [Requirement(text) for name, needs in optional.items() if name != "dev" for text in needs]
+
+
 def closure() -> set[str]:
     """Every package that the declared ones need on this machine."""
     waiting, seen = declared(), set[str]()
@@ -72,4 +78,4 @@ def test_torchvision_and_torchaudio_are_not_needed() -> None:
 
 def test_each_dependency_is_justified() -> None:
     page = (ROOT / "docs" / "decisions" / "0001-dependencies.md").read_text(encoding="utf-8")
-    assert [need.name for need in declared() if f"| {need.name} |" not in page] == []
+    assert [need.name for need in [*declared(), *extras()] if f"| {need.name} |" not in page] == []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from imprint.artifacts.files import load_tensors, tensor_metadata
 from imprint.errors import ModelError
-from imprint.weights.pickles import PICKLE_SUFFIXES, as_safetensors
+from imprint.weights.pickles import ALL_SUFFIXES, as_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,14 +50,14 @@ def read_network(path: Path) -> NetworkContent:
     """Open a network's file; a pickle is converted first, in a process of its own.
 
     Args:
-        path: .safetensors, .pt, .bin or .ckpt.
+        path: .safetensors, .pt, .bin, .ckpt or .pth.
     Raises: ModelError: if it is missing, damaged, refused or of another kind.
     """
     suffix = path.suffix.lower()
-    if suffix in PICKLE_SUFFIXES:
+    if suffix in ALL_SUFFIXES:
         return _converted(path, as_safetensors(path))
     if suffix != ".safetensors":
-        allowed = ", ".join((".safetensors", *PICKLE_SUFFIXES))
+        allowed = ", ".join((".safetensors", *ALL_SUFFIXES))
         raise ModelError("a network has another kind of file", where=path, got=suffix, allowed=allowed)
     if not path.is_file():
         raise ModelError("there is no such file", where=path)

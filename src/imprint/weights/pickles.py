@@ -1,6 +1,6 @@
 """Pickles become safetensors, once, in a process of their own; this one never opens any.
 
-Reads: .pt, .bin and .ckpt files. Writes: safetensors in the user's cache, by the hash of the pickle. Does not:
+Reads: .pt, .bin, .ckpt and .pth files. Writes: safetensors in the user's cache, by the hash of the pickle. Does not:
 unpickle; that is `pickle_child`, which is started for it and has nothing to lose.
 """
 
@@ -29,7 +29,8 @@ from imprint.artifacts.files import PARTIAL_SUFFIX, load_tensors, sha256_file, w
 from imprint.errors import ModelError
 from imprint.weights import pickle_child
 
-PICKLE_SUFFIXES = (".pt", ".bin", ".ckpt")
+PICKLE_SUFFIXES = (".pt", ".bin", ".ckpt")  # of networks
+ALL_SUFFIXES = (*PICKLE_SUFFIXES, ".pth")  # and of upscaling models, which no folder of networks is searched for
 CONVERTED_FILE, MANIFEST_FILE = "weights.safetensors", "manifest.json"
 FORMAT = 1  # of what is in the cache; raised when it changes
 MIB = 1 << 20
@@ -62,7 +63,7 @@ def as_safetensors(path: Path, limits: PickleLimits | None = None) -> Path:
     `weights_only`. What is in it runs nothing. Later calls find the result by the file's hash, and check it by its own.
 
     Args:
-        path: .pt, .bin or .ckpt; an ordinary file.
+        path: .pt, .bin, .ckpt or .pth; an ordinary file.
         limits: of the process; the defaults suit checkpoints of any Stable Diffusion.
     Returns: a file in the cache. Do not change it; `network_content.read_network` reads the values too.
     Raises: ModelError: if it is refused, saying what was found in it, or damaged, or takes too much.
@@ -97,8 +98,8 @@ def converted_folder(sha256: str) -> Path:
 @contextmanager
 def _opened(path: Path, limit_bytes: int) -> Generator[BufferedReader]:
     """An ordinary file, opened without waiting for anybody and without following a link."""
-    if path.suffix.lower() not in PICKLE_SUFFIXES:
-        raise ModelError("this is no pickle by its name", where=path, allowed=", ".join(PICKLE_SUFFIXES))
+    if path.suffix.lower() not in ALL_SUFFIXES:
+        raise ModelError("this is no pickle by its name", where=path, allowed=", ".join(ALL_SUFFIXES))
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)

@@ -10,13 +10,14 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from imprint.artifacts.cache import cache_folder
 from imprint.artifacts.files import write_text
+from imprint.artifacts.found_files import files_below
 from imprint.errors import ModelError, UnknownNameError
 from imprint.registry import nearest
 from imprint.weights.blends import BLEND_SUFFIX
@@ -32,6 +33,7 @@ from imprint.weights.network_header import (
 from imprint.weights.pickles import PICKLE_SUFFIXES
 
 INDEX_FORMAT = 1
+ENDINGS = (".safetensors", ".png", BLEND_SUFFIX, *PICKLE_SUFFIXES)
 HASH = re.compile(r"[0-9a-f]{8,64}")
 NO_HEADER = NetworkHeader({}, {}, 0)
 
@@ -91,7 +93,7 @@ class Shelf:
                 hint = "make it, name another, or say in IMPRINT_NETWORKS where yours are"
                 raise ModelError("there is no such folder of networks", where=folder, hint=hint)
         index = _Index()
-        found = (_describe(path, folder, index) for folder, path in _walk(self.folders))
+        found = (_describe(path, folder, index) for folder, path in files_below(self.folders, ENDINGS))
         files = (file for file in found if file)
         self.files = tuple(sorted(files, key=lambda file: (file.spelling.lower(), file.path)))
         index.save([folder.resolve() for folder in self.folders])
@@ -149,34 +151,6 @@ def _hashed(file: NetworkFile, digits: str) -> bool:
     return any(value.startswith(digits) for value in full) or (file.short_hash != "" and (
         file.short_hash.startswith(digits) or digits.startswith(file.short_hash)
     ))  # fmt: skip
-
-
-def _walk(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    """(scanned folder, file) of everything that may be a network, each real file once."""
-    roots = [folder.resolve() for folder in folders]
-    seen = set[Path]()
-    for folder in folders:
-        for place, below, names in os.walk(folder, followlinks=True):
-            here = Path(place)
-            below[:] = [name for name in sorted(below) if _allowed(here / name, roots, seen)]
-            for name in sorted(names):
-                path = here / name
-                if name.lower().endswith((".safetensors", ".png", BLEND_SUFFIX, *PICKLE_SUFFIXES)) and _allowed(
-                    path, roots, seen
-                ):
-                    yield folder, path
-
-
-def _allowed(path: Path, roots: Sequence[Path], seen: set[Path]) -> bool:
-    """Whether it lies in an allowed folder after all links, and was not met by another way."""
-    try:
-        real = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # a link into nothing, or in a circle
-        return False
-    if real in seen or not any(real.is_relative_to(root) for root in roots):
-        return False
-    seen.add(real)
-    return True
 
 
 def _describe(path: Path, folder: Path, index: _Index) -> NetworkFile | None:
