@@ -69,7 +69,8 @@ def test_the_page_of_samplers_is_what_the_registries_say() -> None:
 
 
 def test_no_flag_mirrors_a_field() -> None:
-    allowed = {"--name", "--class", "--base", "--out", "--seed", "--count", "--run"}  # of the verbs' own sentences
+    # Of the verbs' own sentences.
+    allowed = {"--name", "--class", "--base", "--out", "--seed", "--count", "--run", "--source", "--mask"}
     allowed |= {"--sweep-cfg", "--method", "--subjects", "--seeds", "--page"}
     # `prompt explain` takes no recipe: these are its only settings.
     allowed |= {"--negative", "--steps", "--hires-steps", "--compat", "--wildcards"}

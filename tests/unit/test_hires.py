@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from imprint.errors import ConfigError, UnknownNameError
-from imprint.generation.hires import Hires, Upscale
+from imprint.generation.hires import Hires, OpenedUpscaler
 from imprint.generation.text_to_image import GenerationStep, TextToImage, text_to_image
 from make import tiny_family
 
@@ -19,11 +19,13 @@ pytestmark = pytest.mark.unit
 shared_family = functools.cache(tiny_family)
 
 
-def lanczos(name: str) -> Upscale:
+def lanczos(name: str) -> OpenedUpscaler:
     """An upscaler of pixels, by any name but one."""
     if name == "gone":
         raise UnknownNameError("there is no such upscaler", got=name)
-    return lambda picture, size: np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    return OpenedUpscaler(
+        lambda picture, size: np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)), "ab" * 32
+    )
 
 
 def asked(hires: dict[str, Any] | None, **changes: Any) -> TextToImage:

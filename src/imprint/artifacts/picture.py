@@ -84,6 +84,8 @@ class HiresRecord(_Recorded):
     """Network calls."""
     upscaler: CleanText = "latent"
     """How it became larger."""
+    upscaler_sha256: CleanText = ""
+    """Of that model's file; "" for what is no model."""
     sampler: CleanText | None = None
     """A registered sampler."""
     schedule: CleanText | None = None

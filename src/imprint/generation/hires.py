@@ -42,7 +42,16 @@ class Upscale(Protocol):
         ...
 
 
-OpenUpscaler = Callable[[str], Upscale]
+@dataclass(frozen=True)
+class OpenedUpscaler:
+    """An upscaler and how it is known again."""
+
+    upscale: Upscale
+    sha256: str = ""
+    """Of the model's file; "" for one that is no model."""
+
+
+OpenUpscaler = Callable[[str], OpenedUpscaler]
 """From a name to an upscaler. Raises: UnknownNameError: if there is none."""
 
 
@@ -80,6 +89,8 @@ class SecondPass:
     plan: Pass
     target: HiresTarget
     upscaler: str
+    upscaler_sha256: str = ""
+    """Of the model's file, if it is one."""
 
     def started(
         self, family: Family, latent_Bchw: Tensor, open_upscaler: OpenUpscaler | None, notes: list[str]
@@ -91,7 +102,7 @@ class SecondPass:
         if open_upscaler is None or _of_latents(self.upscaler):
             upscale = latent_upscaler(self.upscaler).upscale
             return upscale_latent(latent_Bchw, self.target, upscale, family.latent_stride)
-        larger = open_upscaler(self.upscaler)
+        larger = open_upscaler(self.upscaler).upscale
         left, top = self.target.crop_px
         width, height = self.target.size_px
         latents: list[Tensor] = []
@@ -130,16 +141,17 @@ def second_pass(
         ConfigError: for a size that is smaller than the first, or an upscaler of pixels where none can be opened.
         UnknownNameError: if there is no such upscaler.
     """
+    digest = ""
     if not _of_latents(hires.upscaler):
         if open_upscaler is None:
             raise ConfigError(
                 "only latents can be made larger here", where="hires.upscaler", got=hires.upscaler,
                 allowed=", ".join(LATENT_UPSCALERS.names()), hint="give `text_to_image` an `open_upscaler`",
             )  # fmt: skip
-        open_upscaler(hires.upscaler)
+        digest = open_upscaler(hires.upscaler).sha256
     target = hires_target(size_px, hires.scale, hires.width_px or 0, hires.height_px or 0, family.latent_stride)
     plan = pass_of(family, request, target.size_px, strength=hires.strength)
-    return SecondPass(plan, target, hires.upscaler)
+    return SecondPass(plan, target, hires.upscaler, digest)
 
 
 def _of_latents(upscaler: str) -> bool:

@@ -126,8 +126,8 @@ def run_pass(
     """
     def compute() -> Tensor:
         each = noises(family, plan, requests)
-        told = brief.conditionings()
-        return _run(family, plan, told, BatchNoise(each, family.device), brief.networks.enter, on_step, start, beside_1khw)
+        noise, before = BatchNoise(each, family.device), brief.networks.enter
+        return _run(family, plan, brief.conditionings(), noise, before, on_step, start, beside_1khw)
 
     return with_retry(family, "sampling", compute, all_finite, notes, parts=("unet", "text_encoder"))
 

@@ -32,6 +32,7 @@ from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.diffusion.schedule import SCHEDULES
 from imprint.generation.canvas import ImageSettings
+from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
@@ -66,7 +67,7 @@ SAME_ON_CARDS = 30_000  # values of a latent; above, cards with few multiprocess
 TILINGS: Mapping[str, str] = MappingProxyType({"True": "both", "x": "x", "y": "y"})
 
 #: Keys that are no instructions: what made the picture, and by whom.
-_SAID_ELSEWHERE = frozenset({"Model", "Model hash", "Version", "User", "App", "Lora hashes"})
+_SAID_ELSEWHERE = frozenset({"Init image hash", "Model", "Model hash", "Version", "User", "App", "Lora hashes"})
 _WHY: Mapping[str, str] = MappingProxyType({
     "TI hashes": "embeddings are not looked for; their names are read as words",
     "VAE": "the base's own is used", "VAE hash": "the base's own is used",
@@ -134,6 +135,8 @@ def fields_of(record: PictureRecord) -> dict[str, Any]:
     model = TextToImage if record.image is None else ImageToImage
     said = record.model_dump()
     fields = {name: said[name] for name in model.model_fields if name in said and said[name] is not None}
+    if record.hires is not None:
+        fields["hires"] = {name: said["hires"][name] for name in Hires.model_fields}
     if record.image is not None:
         fields["image"] = {name: said["image"][name] for name in ImageSettings.model_fields if name in said["image"]}
         if record.image.keeps_size:

@@ -161,7 +161,6 @@ def image_fields(left: dict[str, str], number: Number, ours: bool) -> dict[str, 
     out: dict[str, Any] = {"strength": number("Denoising strength", 0, 1, 0.75)}
     if not ours:
         out |= {"step_rule": "a1111", "resize": "stretch"}
-    left.pop("Init image hash", None)
     numbers = (
         ("Mask blur", "mask_blur_px", 64, 4), ("Conditional mask weight", "mask_weight", 1, 1),
         ("Noise multiplier", "noise_multiplier", 1.5, 1), ("Extra noise", "extra_noise", 1, 0),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -138,9 +139,13 @@ def _pictures(
         with only_drawing(desk.family), tiled(desk.family, shape.tiling):
             drawn = _draw(desk, group, listener, open_upscaler)
         for task, one in zip(group, drawn, strict=True):
-            more = {"hires": hires.model_dump()} if (hires := task.request.hires) else {}
+            more = {"hires": _said(task.request.hires, shape.second)} if task.request.hires else {}
             yield Picture(one.pixels_HWC, record_of(desk.family, task.request, shape.first, adapters, one, **more))
         listener.done += len(group)
+
+
+def _said(hires: Hires, second: SecondPass | None) -> dict[str, Any]:
+    return {**hires.model_dump(), "upscaler_sha256": second.upscaler_sha256 if second else ""}
 
 
 def _draw(

@@ -16,6 +16,7 @@ from imprint.jobs.networks import open_shelf
 from imprint.jobs.personalize import RESULT, load_recipe
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.upscalers import upscaler_opener
 from imprint.jobs.wishes import drawn, wishes
 
 
@@ -42,7 +43,8 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     family = open_base(found.base, "fp32", recipe.device)
     with applied(family, found.learnt) as adapters:
         pictures = drawn(
-            family, wanted, adapters=adapters, batch=recipe.batch, shelf=open_shelf(recipe.networks)
+            family, wanted, adapters=adapters, batch=recipe.batch, shelf=open_shelf(recipe.networks),
+            open_upscaler=upscaler_opener(recipe.upscalers, recipe.device),
         )
         tell = announce("pictures")
         paths: list[Path] = []

@@ -163,11 +163,13 @@ class _Wanted(Config):
     source: Path | None = None
     """A picture to begin with, instead of noise; width and height are then its own unless given."""
     mask: Path | None = None
-    """Where the source is drawn anew: a picture of its size, white or opaque there. What is black stays, bit for bit."""
+    """Where the source is drawn anew: a picture of its size, white there. What is black stays, bit for bit."""
     image: ImageSettings = ImageSettings()
     """How source and mask are used."""
     hires: Hires | None = None
     """A second pass that draws the picture larger; `--set hires.scale=2` is enough to have one."""
+    upscalers: tuple[Path, ...] = ()
+    """Folders of models for hires.upscaler; left out, IMPRINT_UPSCALERS or upscalers/."""
     tiling: TilingAxes | None = None
     """Let the picture go on at its other edge, so that copies beside each other show no seam: both, x or y."""
     batch: int | None = Field(default=None, ge=1, le=256)

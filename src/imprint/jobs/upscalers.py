@@ -1,10 +1,15 @@
-"""The upscalers that a user has. Reads: folders, the environment. Writes: nothing. Does not: upscale."""
+"""The upscalers that a user has. Reads: folders, the environment, models. Writes: nothing. Does not: upscale."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from imprint.artifacts.files import sha256_file
+from imprint.generation.hires import OpenedUpscaler, OpenUpscaler
+from imprint.refine.upscalers import ModelUpscaler, open_upscaler
 
 DEFAULT_FOLDER = "upscalers"
 
@@ -21,3 +26,20 @@ def upscaler_folders(folders: Sequence[Path] = ()) -> tuple[Path, ...]:
     if named := tuple(Path(place) for place in given.split(os.pathsep) if place):
         return named
     return (Path(DEFAULT_FOLDER),) if Path(DEFAULT_FOLDER).is_dir() else ()
+
+
+def upscaler_opener(folders: Sequence[Path] = (), device: str = "cpu") -> OpenUpscaler:
+    """Opens upscalers for second passes, each once.
+
+    Args:
+        folders: as `upscaler_folders`.
+        device: where models run.
+    """
+
+    @functools.cache
+    def opened(name: str) -> OpenedUpscaler:
+        upscale = open_upscaler(name, upscaler_folders(folders), device)
+        digest = sha256_file(upscale.path) if isinstance(upscale, ModelUpscaler) else ""
+        return OpenedUpscaler(upscale, digest)
+
+    return opened

@@ -23,6 +23,8 @@ class AgainRecipe(Config):
     """Runs whose weights are compared by hash; the run that the picture lies in and those in runs/ are as well."""
     networks: tuple[Path, ...] = ()
     """Folders of the networks that the prompt names; left out, IMPRINT_NETWORKS or networks/."""
+    upscalers: tuple[Path, ...] = ()
+    """Folders of the models that second passes used; left out, IMPRINT_UPSCALERS or upscalers/."""
     source: Path | None = None
     """The picture that it began with; left out, the file with its name and pixels beside it or in this folder."""
     mask: Path | None = None

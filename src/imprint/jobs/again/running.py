@@ -12,13 +12,14 @@ from imprint.artifacts.image_file import decode_layers, read_regular
 from imprint.artifacts.infotext import Infotext
 from imprint.artifacts.picture_file import Png, format_of
 from imprint.config import load_config
-from imprint.errors import ModelError, UnknownNameError, shortened
+from imprint.errors import MissingExtraError, ModelError, UnknownNameError, shortened
 from imprint.jobs.again.locating import Located, locate, network_of
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import base_name
 
 if TYPE_CHECKING:
-    from imprint.artifacts.picture import AdapterRecord
+    from imprint.artifacts.picture import AdapterRecord, HiresRecord
+    from imprint.generation.hires import OpenUpscaler
     from imprint.generation.image_to_image import ImageToImage
     from imprint.generation.record import NetworkWanted
     from imprint.generation.text_to_image import TextToImage
@@ -64,17 +65,19 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     from imprint.jobs.bases import open_base
     from imprint.jobs.drawing import applied, check_folder, save_numbered
     from imprint.jobs.networks import open_shelf
+    from imprint.jobs.upscalers import upscaler_opener
     from imprint.jobs.wishes import Wish, drawn, open_source
 
     shelf = open_shelf(recipe.networks)
-    request, learnt, notes = _asked(recipe, located, shelf)
+    open_upscaler = upscaler_opener(recipe.upscalers, recipe.device)
+    request, learnt, notes = _asked(recipe, located, shelf, open_upscaler)
     for note in notes:
         _log.warning("%s", note)
     out = check_folder(recipe.out or Path("pictures"))
     family = open_base(located.base, "fp32", recipe.device)
     with applied(family, learnt) as adapters:
         wish = Wish(request, open_source(begun.source, begun.mask) if (begun := located.beginning) else None)
-        picture = next(drawn(family, [wish], adapters=adapters, shelf=shelf))
+        picture = next(drawn(family, [wish], adapters=adapters, shelf=shelf, open_upscaler=open_upscaler))
     path = save_numbered(out, picture, base_name(located.base), recipe.format)
     return AgainResult(path, notes, _same_pixels(recipe, located, path))
 
@@ -92,6 +95,27 @@ def _check_networks(wanted: Sequence[AdapterRecord], shelf: Shelf | None) -> Non
             )  # fmt: skip
 
 
+def _check_upscaler(hires: HiresRecord, open_upscaler: OpenUpscaler) -> None:
+    """Raises: ModelError: if the model of a second pass is not there, or another file has its name."""
+    if hires.upscaler_sha256 and (got := open_upscaler(hires.upscaler).sha256) != hires.upscaler_sha256:
+        raise ModelError(
+            "this is not the upscaler of this picture", where=shortened(hires.upscaler), got=got[:12],
+            allowed=f"the model with SHA-256 {hires.upscaler_sha256}", hint="name its folder in `upscalers`",
+        )  # fmt: skip
+
+
+def _missing_upscaler(name: str, open_upscaler: OpenUpscaler) -> str:
+    """Why another one is taken for an upscaler of another tool's record, or ""."""
+    from imprint.generation.latent_upscaling import LATENT_UPSCALERS
+
+    try:
+        if not LATENT_UPSCALERS.find(name):
+            open_upscaler(name)
+    except (ModelError, MissingExtraError) as error:
+        return f"Hires upscaler: {shortened(name)} ({error.what}; latent is taken)"
+    return ""
+
+
 def _on_shelf(network: NetworkWanted, shelf: Shelf | None) -> str | None:
     """The name under which a network of another tool's record is on the shelf."""
     for word in (network.short_hash, network.name):
@@ -104,7 +128,7 @@ def _on_shelf(network: NetworkWanted, shelf: Shelf | None) -> str | None:
 
 
 def _asked(
-    recipe: AgainRecipe, located: Located, shelf: Shelf | None
+    recipe: AgainRecipe, located: Located, shelf: Shelf | None, open_upscaler: OpenUpscaler
 ) -> tuple[TextToImage | ImageToImage, list[Learnt], tuple[str, ...]]:
     """The request of a record with the changes made, what is put on the base, and what is not followed."""
     from imprint.generation.record import fields_of, understand
@@ -115,12 +139,17 @@ def _asked(
     if record is not None:
         if not any(change.partition("=")[0].strip() == "prompt" for change in recipe.changes):
             _check_networks(record.networks, shelf)
+        if record.hires is not None and not any(change.strip().startswith("hires") for change in recipe.changes):
+            _check_upscaler(record.hires, open_upscaler)
         pairs = zip(located.weights, record.adapters, strict=True)
         recorded = [Learnt(path, adapter.name, adapter.strength) for path, adapter in pairs]
         return _changed(recipe, fields_of(record), record.image is not None), recorded, tuple(notes)
     understood = understand(located.found.infotext or Infotext(""))
     notes += [str(note) for note in understood.notes]
     fields, learnt = dict(understood.fields), list[Learnt]()
+    if "hires" in fields and (note := _missing_upscaler(fields["hires"]["upscaler"], open_upscaler)):
+        notes.append(note)
+        fields["hires"] = {**fields["hires"], "upscaler": "latent"}
     for network in understood.networks:
         path = network_of(recipe, network.short_hash)
         if path is None and (name := _on_shelf(network, shelf)):

@@ -29,6 +29,7 @@ from imprint.jobs.grid.plan import Cell, Plan, drawing_order
 from imprint.jobs.networks import open_shelf
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.upscalers import upscaler_opener
 from imprint.jobs.wishes import drawn, wishes
 from imprint.training.stopping import StopRequest
 
@@ -68,6 +69,7 @@ class Draughtsman:
         self._hashes: dict[Path, str] = {}
         self._open: tuple[str, str, Family] | None = None
         self._shelf = functools.cache(open_shelf)  # by folders: scanned once, not for every cell
+        self._upscalers = functools.cache(upscaler_opener)
 
     def draw(self) -> dict[tuple[int, int, int], Outcome]:
         """Draw what is not there. Returns: what became of every cell, by its place.
@@ -147,6 +149,7 @@ class Draughtsman:
         pictures = drawn(
             family, wanted, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked(),
             shelf=self._shelf(asked[0].cell.recipe.networks) if asked else None,
+            open_upscaler=self._upscalers(*_upscaling(asked[0].cell.recipe)) if asked else None,
         )
         for one, picture in zip(asked, pictures, strict=True):
             path = self.manifest.folder / CELLS / file_name(one.cell, one.key)
@@ -188,6 +191,10 @@ class Draughtsman:
         log.warning("no picture for %s: %s", values, text.splitlines()[0])
         self.outcomes[cell.place] = text
         self._tell(len(self.outcomes), len(self.plan.cells))
+
+
+def _upscaling(recipe: GenerateRecipe) -> tuple[tuple[Path, ...], str]:
+    return recipe.upscalers, recipe.device
 
 
 def cell_key(recipe: GenerateRecipe, weights: Sequence[str]) -> str:

@@ -86,7 +86,7 @@ class ModelUpscaler:
 
     def __init__(self, model: UpscalingModel, path: Path, device: str = "cpu") -> None:
         _check_model(model, path)
-        self._model, self._path, self._device = model, path, device
+        self._model, self.path, self._device = model, path, device
         multiple = int(model.size_requirements.multiple_of)
         self._unit = multiple if UNIT_PX % multiple else UNIT_PX
         self._tile_px = _tile_px(model, self._unit)
@@ -104,7 +104,7 @@ class ModelUpscaler:
             if width >= size_px[0] and height >= size_px[1]:
                 break
             if width * height * scale**2 > MAX_PIXELS:
-                _log.warning("%s would need a picture of more than %d pixels; Lanczos does the rest", self._path.name,
+                _log.warning("%s would need a picture of more than %d pixels; Lanczos does the rest", self.path.name,
                              MAX_PIXELS)  # fmt: skip
                 break
             grown = self._pass(grown)
@@ -125,13 +125,13 @@ class ModelUpscaler:
                 out = self._model(given.to(torch.float32) / 255.0)
         except RUNNING_ERRORS as error:
             what = f"this model fails on a picture of {tile_HWC.shape[1]} by {tile_HWC.shape[0]}"
-            raise ModelError(what, where=self._path, got=str(error)) from error
+            raise ModelError(what, where=self.path, got=str(error)) from error
         wanted = (1, 3, tile_HWC.shape[0] * self._model.scale, tile_HWC.shape[1] * self._model.scale)
         if tuple(out.shape) != wanted:
             what = "this model gives a picture of another shape than it says"
-            raise ModelError(what, where=self._path, got=tuple(out.shape), allowed=str(wanted))
+            raise ModelError(what, where=self.path, got=tuple(out.shape), allowed=str(wanted))
         if not bool(out.isfinite().all()):
-            raise NumericsError("this model gives NaN or infinity", where=self._path, hint="use another one")
+            raise NumericsError("this model gives NaN or infinity", where=self.path, hint="use another one")
         return np.ascontiguousarray(out[0].permute(1, 2, 0).to("cpu", torch.float32).numpy())
 
 
