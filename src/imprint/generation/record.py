@@ -31,6 +31,7 @@ from imprint.artifacts.infotext import (
 from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.diffusion.schedule import SCHEDULES
+from imprint.generation.fitting import drawable
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
 
@@ -61,7 +62,9 @@ _EMPHASES: Mapping[str, str] = MappingProxyType({
 SAME_ON_CARDS = 30_000  # values of a latent; above, cards with few multiprocessors begin to draw noise of their own
 
 #: Keys that are no instructions: what made the picture, and by whom.
-_SAID_ELSEWHERE = frozenset({"Model", "Model hash", "Version", "User", "App", "Lora hashes"})
+_SAID_ELSEWHERE = frozenset(
+    {"Model", "Model hash", "Version", "User", "App", "Lora hashes", "Template", "Negative Template"}
+)
 _WHY: Mapping[str, str] = MappingProxyType({
     "Denoising strength": "only for pictures that begin with another picture, or a second pass",
     "Hires upscale": "no second pass; drawn at the first size",
@@ -150,6 +153,8 @@ def infotext_of(record: PictureRecord) -> str:
         "Lora hashes": _hashes([*loras, *record.networks], "lora"),
         "TI hashes": _hashes(record.networks, "embedding"),
         "Emphasis": next((t for t, name in _EMPHASES.items() if name == record.emphasis != "original"), None),
+        "Template": record.prompt_template,  # these two as the dynamic prompts extension writes them
+        "Negative Template": record.negative_prompt_template,
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
@@ -315,7 +320,7 @@ class _Reader:
             self._note(key, text or "", "not given or not readable; the base's own is taken")
             return None, None
         asked = int(found[1]), int(found[2])
-        width, height = (min(max(round(side / STRIDE_PX), 1) * STRIDE_PX, LONGEST_PX) for side in asked)
+        width, height = (min(side, LONGEST_PX) for side in drawable(asked, STRIDE_PX))
         if (width, height) != asked:
             self._note(key, f"{asked[0]}x{asked[1]}", f"not possible here; {width}x{height} is taken")
         return width, height

@@ -29,6 +29,7 @@ from imprint.errors import ConfigError, NumericsError
 from imprint.families.family import Family
 from imprint.generation.conditioning import Guidance, GuidanceSettings, Progress
 from imprint.generation.denoiser import guided_denoiser
+from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.networks import PromptNetworks, ShelfEmbeddings
 from imprint.generation.reading import PromptSettings, Reader, Told
 from imprint.generation.samplers import SAMPLERS, SamplerStep
@@ -75,9 +76,9 @@ class TextToImage(SamplerSettings, SeedSettings, GuidanceSettings, PromptSetting
     seed: int = Field(ge=0, le=SEED_LIMIT)
     """Decides all noise. The same seed and settings are the same picture."""
     width_px: SizePx | None = None
-    """Multiple of 8; left out, the base's native size."""
+    """Rounded to what the base can draw, mostly a multiple of 8; left out, the base's native size."""
     height_px: SizePx | None = None
-    """Multiple of 8; left out, the base's native size."""
+    """Rounded the same; left out, the base's native size."""
 
 
 @dataclass(frozen=True)
@@ -136,23 +137,18 @@ def text_to_image(
         shelf: where the networks and embeddings are that prompts name. Without one they are left out, with a warning.
     Returns: an iterator of pictures.
     Raises:
-        ConfigError: at once, for a batch < 1 or a size that the family cannot draw.
+        ConfigError: at once, for a batch < 1.
         NumericsError: while iterating, if the network answers with NaN or infinity.
     """
     if batch is not None and batch < 1:
         raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
-    shapes = [_shape(family, request, number) for number, request in enumerate(requests)]
-    return _pictures(family, list(requests), shapes, tuple(adapters), on_step, batch or 1, shelf)
+    drawable = with_drawable_sizes(requests, family.latent_stride)
+    shapes = [_shape(family, request) for request in drawable]
+    return _pictures(family, drawable, shapes, tuple(adapters), on_step, batch or 1, shelf)
 
 
-def _shape(family: Family, request: TextToImage, number: int) -> _Shape:
+def _shape(family: Family, request: TextToImage) -> _Shape:
     width, height = request.width_px or family.native_px, request.height_px or family.native_px
-    for name, value in (("width_px", width), ("height_px", height)):
-        if value % family.latent_stride:
-            raise ConfigError(
-                "this base cannot draw such a size",
-                where=f"requests[{number}].{name}", got=value, allowed=f"multiples of {family.latent_stride}",
-            )
     schedule = SCHEDULES.get(request.schedule or SAMPLERS.get(request.sampler).schedule)
     return _Shape(
         request.steps, Guidance(request.cfg_scale, request.cfg_start, request.cfg_end, request.cfg_rescale),

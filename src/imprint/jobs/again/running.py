@@ -73,8 +73,17 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     family = open_base(located.base, "fp32", recipe.device)
     with applied(family, learnt) as adapters:
         picture = next(text_to_image(family, [request], adapters=adapters, shelf=shelf))
-    path = save_numbered(out, picture, base_name(located.base), recipe.format)
+    path = save_numbered(out, picture, base_name(located.base), recipe.format, _template(recipe, located))
     return AgainResult(path, notes, _same_pixels(recipe, located, path))
+
+
+def _template(recipe: AgainRecipe, located: Located) -> dict[str, object]:
+    """What our record says of how its prompts were written, where they are still the same."""
+    record = located.found.record
+    changed = {change.partition("=")[0].strip() for change in recipe.changes}
+    if record is None or changed & {"prompt", "negative_prompt"}:
+        return {}
+    return record.model_dump(include={"prompt_template", "negative_prompt_template", "styles"})
 
 
 def _check_networks(wanted: Sequence[AdapterRecord], shelf: Shelf | None) -> None:
