@@ -12,14 +12,13 @@ from imprint.artifacts.image_file import decode_layers, read_regular
 from imprint.artifacts.infotext import Infotext
 from imprint.artifacts.picture_file import Png, format_of
 from imprint.config import load_config
-from imprint.errors import ModelError, UnknownNameError, shortened
-from imprint.jobs.again.locating import Located, locate, network_of
+from imprint.errors import ModelError, shortened
+from imprint.jobs.again.locating import Located, locate
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import base_name
 
 if TYPE_CHECKING:
     from imprint.artifacts.picture import AdapterRecord
-    from imprint.generation.record import NetworkWanted
     from imprint.generation.text_to_image import TextToImage
     from imprint.jobs.drawing import Learnt
     from imprint.weights.shelf import Shelf
@@ -99,22 +98,12 @@ def _check_networks(wanted: Sequence[AdapterRecord], shelf: Shelf | None) -> Non
             )  # fmt: skip
 
 
-def _on_shelf(network: NetworkWanted, shelf: Shelf | None) -> str | None:
-    """The name under which a network of another tool's record is on the shelf."""
-    for word in (network.short_hash, network.name):
-        if shelf and word:
-            try:
-                return shelf.find(word, ("lora", "blend")).file.name
-            except (UnknownNameError, ModelError):
-                continue
-    return None
-
-
 def _asked(
     recipe: AgainRecipe, located: Located, shelf: Shelf | None
 ) -> tuple[TextToImage, list[Learnt], tuple[str, ...]]:
     """The request of a record with the changes made, what is put on the base, and what is not followed."""
     from imprint.generation.record import fields_of, understand
+    from imprint.jobs.again.networks import place_networks
     from imprint.jobs.drawing import Learnt
 
     notes = [f"base: {located.base_note}"] if located.base_note else []
@@ -126,19 +115,10 @@ def _asked(
         recorded = [Learnt(path, adapter.name, adapter.strength) for path, adapter in pairs]
         return _changed(recipe, fields_of(record)), recorded, tuple(notes)
     understood = understand(located.found.infotext or Infotext(""))
-    notes += [str(note) for note in understood.notes]
-    fields, learnt = dict(understood.fields), list[Learnt]()
-    for network in understood.networks:
-        path = network_of(recipe, network.short_hash)
-        if path is None and (name := _on_shelf(network, shelf)):
-            fields["prompt"] += f" <lora:{name}:{network.strength:g}>"
-        elif path is None:
-            known = f"hash {network.short_hash}" if network.short_hash else "no hash is given"
-            name = shortened(network.name)
-            notes.append(f"LoRA {name} ({known}): neither among the runs looked at nor the networks; drawn without")
-        else:
-            learnt.append(Learnt(path, network.name, network.strength))
-    return _changed(recipe, fields), learnt, tuple(notes)
+    placed = place_networks(recipe, understood, shelf)
+    notes += [*map(str, understood.notes), *placed.notes]
+    learnt = [Learnt(path, network.name, network.strength) for path, network in placed.weights]
+    return _changed(recipe, placed.fields), learnt, tuple(notes)
 
 
 def _changed(recipe: AgainRecipe, fields: Mapping[str, Any]) -> TextToImage:
