@@ -17,7 +17,6 @@ from imprint.errors import PromptError
 from imprint.prompts.dynamic import (
     DynamicNode,
     DynamicText,
-    Option,
     Plain,
     Sampler,
     SetVariable,
@@ -247,28 +246,29 @@ class _Writer:
         return written
 
     def _variant(self, node: Variant) -> None:
-        options = self._options(node)
-        high = len(options) if node.high is None else min(node.high, len(options))
+        wildcard = self._only_wildcard(node)
+        weights = wildcard[1] if wildcard else [option.weight for option in node.options]
+        high = len(weights) if node.high is None else min(node.high, len(weights))
         low = min(node.low, high)
         count = low + self._pick([1.0] * (high - low + 1), node.sampler) if high > low else low
-        for place, option in enumerate(self._sample(options, count, node.sampler)):
+        for place, side in enumerate(self._sample(weights, count, node.sampler)):
             if place:
                 self._text(node.joint)
-            self.write(option.nodes)
+            self.write((replace(wildcard[0], row=side),) if wildcard else node.options[side].nodes)
 
-    def _options(self, node: Variant) -> tuple[Option, ...]:
-        """The options of a variant; of `{2$$__name__}`, the lines of the wildcard."""
+    def _only_wildcard(self, node: Variant) -> tuple[Wildcard, list[float]] | None:
+        """The wildcard of `{2$$__name__}`, whose lines are the options, with their weights."""
         if (node.low, node.high) == (1, 1) or len(node.options) != 1:
-            return node.options
+            return None
         match node.options[0].nodes:
             case (Wildcard(given=()) as only,) if self.wildcards and (lines := self.wildcards.lines(only.name)):
-                return tuple(Option(line.weight, (replace(only, row=place),)) for place, line in enumerate(lines))
+                return only, [line.weight for line in lines]
             case _:
-                return node.options
+                return None
 
-    def _sample(self, options: Sequence[Option], count: int, sampler: Sampler) -> Iterator[Option]:
-        """Some of the options, each once."""
-        left, weights = list(options), [option.weight for option in options]
+    def _sample(self, weights: Sequence[float], count: int, sampler: Sampler) -> Iterator[int]:
+        """Places of some of the options, each once."""
+        left, weights = list(range(len(weights))), list(weights)
         in_order = self.chooser.in_order and not sampler
         for taken in range(count):
             reachable = weights[: len(left) - (count - taken) + 1] if in_order else weights
