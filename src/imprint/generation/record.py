@@ -161,8 +161,8 @@ def infotext_of(record: PictureRecord) -> str:
         "Lora hashes": _hashes([*loras, *record.networks], "lora"),
         "TI hashes": _hashes(record.networks, "embedding"),
         "Emphasis": next((t for t, name in _EMPHASES.items() if name == record.emphasis != "original"), None),
-        "Template": record.prompt_template,  # these two as the dynamic prompts extension writes them
-        "Negative Template": record.negative_prompt_template,
+        "Template": record.prompt_template or None,  # these two as the dynamic prompts extension writes them
+        "Negative Template": record.negative_prompt_template or None,
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
