@@ -82,7 +82,7 @@ class Registry(Generic[T]):
 
 
 def nearest(name: str, candidates: list[str]) -> str | None:
-    """The candidate most like `name`, or None when nothing is near."""
-    lowered = {candidate.lower(): candidate for candidate in candidates}
+    """The candidate most like `name`, or None when nothing is near; of those that differ in capitals the first."""
+    lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
     found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
     return lowered[found[0]] if found else None

@@ -56,7 +56,8 @@ TAIL = """
 - `kl_optimal`, `time_uniform` and `ddim` end above 0.
 - `align_your_steps` has levels for ten steps, log-linear in between; a family with levels of its own (SDXL) takes those. On
   a noise table other than Stable Diffusion's the same shares of the training time are visited.
-- `beta` is linear in sigma, as in A1111 and diffusers; ComfyUI's takes the same quantiles of the timesteps.
+- `beta` is linear in sigma, as in A1111 and diffusers; `beta_comfy`, which ComfyUI calls beta, takes the quantiles of the
+  timesteps, rounded: where two fall on one they count once, and 150 steps visit 149 levels.
 - `lcm` has 50 levels at most.
 
 ## Seeds

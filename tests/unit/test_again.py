@@ -25,6 +25,7 @@ from imprint.jobs.generate import generate
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.methods import Lora, build_method
 from imprint.weights import export_method, save_state
+from imprint.weights.network_header import hashes, read_header, short_hash
 from make import tiny_base, tiny_family, write_tiny_base
 
 pytestmark = pytest.mark.unit
@@ -278,6 +279,18 @@ def test_a_loras_hash_is_that_of_its_tensors_or_of_its_header(tmp_path: Path) ->
     named.write_bytes(len(header).to_bytes(8, "little") + header + b"abc")
     other.write_bytes(b"abc")
     assert [network_hash(path) for path in (bare, named, other)] == ["ba7816bf8f01", "0123456789ab", "ba7816bf8f01"]
+
+
+@pytest.mark.parametrize("claim", ["", "0123456789ABCDEF", "0123456789abcdef" * 4, "0123", "no hash, but: text"])
+def test_a_lora_has_the_same_hash_in_an_infotext_and_on_the_shelf(tmp_path: Path, claim: str) -> None:
+    """By A1111's rule; a claim that is no hash would break the line that it stands in."""
+    path = tmp_path / "a.SafeTensors"
+    tensor = {"dtype": "U8", "shape": [3], "data_offsets": [0, 3]}
+    header = json.dumps({"__metadata__": {"sshs_model_hash": claim}, "t": tensor}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"abc")
+    known = read_header(path).metadata
+    assert network_hash(path) == short_hash("lora", known, *hashes(path))
+    assert network_hash(path) == (claim[:12].lower() if len(claim) in (16, 64) else "ba7816bf8f01")
 
 
 LISTED = b'{"__metadata__": [] }'

@@ -17,9 +17,18 @@ HALVES = np.zeros((20, 40, 3), np.uint8)
 HALVES[:, 20:] = 200
 
 
-@pytest.mark.parametrize(("asked", "drawn"), [((513, 700), (512, 696)), ((5, 8), (8, 8)), ((64, 64), (64, 64))])
-def test_a_size_is_rounded_down_to_what_can_be_drawn(asked: tuple[int, int], drawn: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("asked", "drawn"),
+    [((513, 700), (512, 696)), ((517, 516), (520, 512)), ((5, 8), (8, 8)), ((64, 64), (64, 64)), ((1, 12), (8, 8))],
+)
+def test_a_size_is_rounded_to_the_nearest_that_can_be_drawn(asked: tuple[int, int], drawn: tuple[int, int]) -> None:
     assert drawable(asked, 8) == drawn
+
+
+@given(st.integers(1, 4096), st.integers(1, 64))
+def test_no_size_that_can_be_drawn_is_nearer(side: int, stride: int) -> None:
+    (found, _) = drawable((side, side), stride)
+    assert found == min(range(stride, side + stride + 1, stride), key=lambda other: (abs(other - side), other))
 
 
 def test_a_crop_keeps_the_middle_in_proportion() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from imprint.app.cli.edge import run
@@ -19,6 +20,7 @@ from imprint.config import load_config
 from imprint.errors import ConfigError, Interrupted, NumericsError, OutputError
 from imprint.jobs.grid import GridRecipe, GridResult, drawing, grid
 from imprint.jobs.personalize import personalize
+from imprint.weights import save_embedding
 from make import tiny_base, write_tiny_base
 from tiny_run import tiny_recipe
 
@@ -208,6 +210,35 @@ def test_equal_cells_are_drawn_once(tmp_path: Path, monkeypatch: Patch) -> None:
     drawn = counted(monkeypatch, "save_drawn", SAVE)
     result = grid(recipe(tmp_path / "g", x={"field": "steps", "values": "1, 1, 1"}, y=None))
     assert (len(drawn), len(set(files(result)))) == (1, 1)
+
+
+def test_sizes_are_rounded_and_that_is_said_once_for_the_grid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = grid(recipe(tmp_path / "g", x={"field": "size", "values": "30x45, 45x30"}, generate={"steps": 1}))
+    records = [read_record(file) for file in files(result) if file]
+    assert [(record.width_px, record.height_px) for record in records] == [(32, 48), (48, 32)] * 2
+    assert len([record for record in caplog.records if "multiples of 8" in record.getMessage()]) == 4
+
+
+@pytest.mark.parametrize("prompt", ["a photo of zkz", "a {zkz|ZKZ} dog"])
+def test_an_embedding_that_changed_draws_the_cells_that_name_it(
+    tmp_path: Path, monkeypatch: Patch, prompt: str
+) -> None:
+    def cells() -> list[Path]:
+        values = f'"{prompt}", "a dog <none>", "a dog"'
+        made = {"networks": [str(tmp_path)], "steps": 1}
+        drawn = grid(recipe(tmp_path / "g", x={"field": "prompt", "values": values}, y=None, generate=made))
+        return [file for file in files(drawn) if file]
+
+    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
+    embedding = tmp_path / "zkz.safetensors"
+    save_embedding(embedding, torch.ones(2, 16))
+    before = cells()
+    save_embedding(embedding, torch.zeros(2, 16))
+    os.utime(embedding, ns=(1, 1))  # the clock of a file may be too coarse for two writes
+    after = cells()
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, True]
 
 
 def test_a_request_to_stop_is_heard_between_two_steps(tmp_path: Path, monkeypatch: Patch) -> None:

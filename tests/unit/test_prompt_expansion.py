@@ -149,8 +149,9 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(name: str, wildcards: Wi
 
 
 def test_a_link_that_leads_out_of_the_folder_is_passed_over(wildcards: Wildcards) -> None:
-    (wildcards.folder / "link.txt").symlink_to(wildcards.folder.parent / "secret.txt")
-    assert "link" not in Wildcards(wildcards.folder).names()
+    (folder,) = wildcards.folders
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
+    assert "link" not in Wildcards(folder).names()
 
 
 @pytest.mark.parametrize(
@@ -166,6 +167,7 @@ def test_what_does_not_exist_stays_and_is_reported(text: str, kind: str) -> None
     "text",
     [
         "{a|b}" * 30,
+        "{~a|b}" * 1500 + "{a|b}" * 9,
         doubling("xx"),
         doubling(""),
         "${a=${a}}${a}",
@@ -202,6 +204,20 @@ def test_a_damaged_or_hostile_file_is_named(tmp_path: Path, name: str, text: str
     (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(PromptError, match=name):
         Wildcards(tmp_path).names()
+
+
+def test_folders_hold_so_much_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("x" * 100)
+    monkeypatch.setattr("imprint.prompts.wildcards.TOTAL_LIMIT_BYTES", 150)
+    assert Wildcards(tmp_path).names() == ("a",)
+    with pytest.raises(PromptError, match="too many wildcards"):
+        Wildcards(tmp_path, tmp_path)
+
+
+def test_lists_of_one_name_in_two_folders_are_one_list(tmp_path: Path, wildcards: Wildcards) -> None:
+    (tmp_path / "more" / "dir").mkdir(parents=True)
+    (tmp_path / "more" / "dir" / "card1.txt").write_text("ten\n", encoding="utf-8")
+    assert every("__dir/card1__", Wildcards(*wildcards.folders, tmp_path / "more")) == ["ace", "ten"]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from imprint.app.cli.edge import run
+from imprint.prompts import expand
 
 pytestmark = pytest.mark.unit
 
@@ -53,6 +54,14 @@ def test_wildcards_are_drawn_first(capsys: Captured, tmp_path: Path) -> None:
     assert [one["text"] for one in found["expansions"]] == ["a cat __none__", "b"]
     assert [remark["kind"] for remark in found["expansions"][0]["remarks"]] == ["wildcard-unknown"]
     assert found["texts"][0]["text"] == "a cat __none__"
+
+
+def test_variants_are_drawn_as_generate_draws_them(capsys: Captured) -> None:
+    drawn = expand("{a|b|c} {@x|y}", 3, index=3).text
+    assert explained(capsys, "{a|b|c} {@x|y}", "--seed", "3")["texts"][0]["text"] == drawn
+    assert explained(capsys, "{a|a}", "--negative", "b")["expansions"][0]["text"] == "a"
+    assert explained(capsys, "{a|a}", "--compat", "a1111")["texts"][0]["text"] == "{a|a}"
+    assert explained(capsys, "{a|a}", "--compat", "a1111", "--seed", "1")["texts"][0]["text"] == "a"
 
 
 def test_bad_utf8_on_the_command_line_is_shown_and_reported(capsys: Captured) -> None:

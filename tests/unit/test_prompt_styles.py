@@ -41,6 +41,8 @@ def test_an_empty_style_changes_nothing() -> None:
 def test_a_style_that_repeats_the_prompt_cannot_fill_the_memory() -> None:
     with pytest.raises(PromptError, match="too long"):
         apply_styles("ab", "", [Style("twice", "{prompt}{prompt}")] * 64)
+    with pytest.raises(PromptError, match="too long"):
+        apply_styles("a" * 10_000, "", [Style("often", "{prompt}" * 16_000)])
 
 
 def test_an_unknown_style_is_answered_with_the_nearest(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.diffusion.schedule import SCHEDULES
 from imprint.generation import SAMPLERS, TextToImage
 from imprint.generation.record import Understood, fields_of, infotext_of, understand
+from imprint.prompts import Network, ReadSettings, read_prompt, walk
 
 pytestmark = pytest.mark.unit
 
@@ -140,6 +141,8 @@ def test_every_key_is_followed_or_noted(more: dict[str, str]) -> None:
     found = understand(Infotext("", "", more), frozenset(TextToImage.model_fields) - {*SEEDS})
     followed = {"Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "Model hash"}
     defaults = {"Clip skip": "1", "RNG": "GPU"}
+    followed |= {"TI hashes"} if found.networks else set()
+    followed |= {"Init image hash", "Denoising strength"} if found.image is not None else set()
     rest = {key for key, value in more.items() if key not in followed and defaults.get(key) != value}
     assert rest <= keys(found)
     TextToImage(**found.fields)
@@ -158,11 +161,29 @@ def test_loras_are_taken_from_the_prompt_with_their_hashes() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("tag", ["<hypernet:a:1>", "<lora:a:much>", "<lora:a:nan>", "<foo:bar>"])
+@pytest.mark.parametrize("tag", ["<foo:bar>", "<lora:../a:1>", "<lora::1>"])
 def test_other_networks_are_noted_and_left_out(tag: str) -> None:
     found = understood(f"a{tag} dog")
     assert (found.fields["prompt"], found.networks) == ("a dog", ())
     assert any(note.value == tag for note in found.notes)
+
+
+@pytest.mark.parametrize("tag", ["<lora:a:much>", "<lora:a:nan>", "<lora:a:0.5:1:x>"])
+def test_strengths_that_are_no_numbers_are_read_as_in_a_prompt(tag: str) -> None:
+    found = understood(f"a{tag} dog")
+    (node,) = [node for node in walk(read_prompt(tag, ReadSettings()).parts[0].tree) if isinstance(node, Network)]
+    assert [(one.name, one.strength) for one in found.networks] == [(node.name, node.unet)] == [("a", 1.0)]
+    assert any(note.value == tag for note in found.notes)
+
+
+def test_hypernetworks_and_embeddings_are_asked_for() -> None:
+    old = {"Hypernet": "anime(0123456789)", "Hypernet_strength": "0.4"}
+    found = understood("a dog<hypernet:ink:0.6>", TI_hashes="zkz: 0123456789ab, bad: ff", **old)
+    assert [(one.kind, one.name, one.strength, one.short_hash) for one in found.networks] == [
+        ("hypernetwork", "ink", 0.6, ""), ("hypernetwork", "anime", 0.4, "0123456789"),
+        ("embedding", "zkz", 1.0, "0123456789ab"), ("embedding", "bad", 1.0, "ff"),
+    ]  # fmt: skip
+    assert keys(found) == set()
 
 
 def test_rules_of_old_versions_are_noted() -> None:

@@ -59,3 +59,11 @@ def test_items_are_a_copy() -> None:
 @pytest.mark.parametrize(("name", "found"), [("Rank", "rank"), ("rnak", "rank"), ("zzzz", None)])
 def test_nearest_ignores_case_and_gives_nothing_where_nothing_is_near(name: str, found: str | None) -> None:
     assert nearest(name, ["rank", "alpha"]) == found
+
+
+def test_the_nearest_is_the_name_and_not_an_alias_in_other_capitals() -> None:
+    registry: Registry[int] = Registry("thing")
+    registry.add("euler", 1, aliases=("Euler", "EULER A"))
+    with pytest.raises(UnknownNameError, match="did you mean `euler`"):
+        registry.get("eulr")
+    assert registry.find("EULER") == "euler"

@@ -87,8 +87,9 @@ def test_five_steps_visit_the_levels_of_a1111_and_diffusers(name: str, levels: l
 )  # fmt: skip
 def test_every_schedule_descends_strictly(name: str, steps: int) -> None:
     sigmas = SCHEDULES.get(name).sigmas(SD1, steps)
-    # 1000 timesteps in strides of 142 or 33, from timestep 1 on, are one more.
-    assert len(sigmas) == steps + 1 + (name == "ddim_uniform" and steps in (7, 30))
+    # 1000 timesteps in strides of 142 or 33, from timestep 1 on, are one more; quantiles may round to one timestep.
+    other = {("ddim_uniform", 7): 1, ("ddim_uniform", 30): 1, ("beta_comfy", 333): -9, ("beta_comfy", 500): -25}
+    assert len(sigmas) == steps + 1 + other.get((name, steps), 0)
     assert bool((sigmas.diff() < 0).all())
     assert sigmas[-1] >= 0
 
@@ -154,6 +155,17 @@ def test_lcm_visits_the_timesteps_of_its_distillation() -> None:
 def test_beta_quantiles_are_those_of_scipy(share: float, a: float, b: float, place: float) -> None:
     assert beta_quantile(np.array([share]), a, b).tolist() == pytest.approx([place], abs=1e-13)
     assert beta_cdf(np.array([place]), a, b).tolist() == pytest.approx([share], abs=1e-13)
+
+
+# rint(scipy.stats.beta.ppf(1 - linspace(0, 1, 20, endpoint=False), 0.6, 0.6) * 999) by scipy 1.17.1.
+COMFY_20 = [999, 986, 959, 922, 876, 823, 765, 703, 637, 569, 500, 430, 362, 296, 234, 176, 123, 77, 40, 13]
+
+
+def test_betas_of_comfyui_are_those_of_scipy_at_whole_timesteps() -> None:
+    sigmas = SCHEDULES.get("beta_comfy").sigmas(SD1, 20)
+    assert sigmas.tolist() == pytest.approx([*SD1.sigmas_T[COMFY_20].tolist(), 0], rel=1e-12)
+    assert SCHEDULES.find("beta (comfyui)") == "beta_comfy"
+    assert SCHEDULES.find("Beta") == "beta"
 
 
 def test_beta_levels_reach_both_ends_and_are_dense_there() -> None:

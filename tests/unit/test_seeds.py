@@ -127,7 +127,7 @@ def test_pictures_in_a_batch_have_the_noise_they_have_alone(source: str) -> None
         ({"variation_strength": 0.5}, "needs variation_seed"),
         ({"variation_strength": 1.5, "variation_seed": 1}, "less than or equal to 1"),
         ({"resize_from_width_px": 512}, "go together"),
-        ({"resize_from_width_px": 100, "resize_from_height_px": 512}, "multiple of 8"),
+        ({"resize_from_width_px": 7, "resize_from_height_px": 512}, "greater than or equal to 8"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any], says: str) -> None:

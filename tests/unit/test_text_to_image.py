@@ -180,6 +180,17 @@ def test_sizes_are_those_asked_for_or_native() -> None:
     assert native.pixels_HWC.dtype == np.uint8
 
 
+def test_sizes_that_cannot_be_drawn_are_rounded_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    odd = asked(width_px=45, height_px=12, resize_from_width_px=17, resize_from_height_px=16)
+    first, second = drawn(odd, odd)
+    even = drawn(asked(width_px=48, height_px=8, resize_from_width_px=16, resize_from_height_px=16))[0]
+    assert first.pixels_HWC.tobytes() == second.pixels_HWC.tobytes() == even.pixels_HWC.tobytes()
+    assert first.record == even.record
+    lines = [record.getMessage() for record in caplog.records]
+    told = [line.partition(":")[0] for line in lines if "multiples of 8" in line]
+    assert told == ["width_px = 45 becomes 48", "height_px = 12 becomes 8", "resize_from_width_px = 17 becomes 16"]
+
+
 def test_a_record_is_enough_to_make_the_picture_again() -> None:
     adapter = AdapterRecord(name="zkz", kind="lora", strength=0.8)
     changes = {"variation_seed": 4, "variation_strength": 0.2, "ensd": 9, "noise_source": "nv:2", "eta": 0.7}
@@ -352,7 +363,7 @@ def test_guidance_goes_from_the_negative_through_the_positive() -> None:
         ({"cfg_scale": float("nan")}, "finite number"),
         ({"cfg_scale": float("inf")}, "finite number"),
         ({"cfg_scale": -1}, "greater than or equal to 0"),
-        ({"width_px": 100}, "multiple of 8"),
+        ({"width_px": 7}, "greater than or equal to 8"),
         ({"height_px": 0}, "greater than or equal to 8"),
         ({"width_px": 8192}, "less than or equal to 4096"),
         ({"seed": -1}, "greater than or equal to 0"),

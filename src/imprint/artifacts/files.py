@@ -10,12 +10,14 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from imprint.errors import ModelError
+from imprint.errors import ImprintError, ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +29,31 @@ def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular(path: Path, limit_bytes: int, error: type[ImprintError], *, links: bool = True) -> BufferedReader:
+    """Open a regular file from outside; never waits on a pipe and never reads a device.
+
+    Args:
+        path: of the file.
+        limit_bytes: larger ones are refused.
+        error: what to raise then.
+        links: whether a symbolic link is followed.
+    Raises:
+        OSError: if it cannot be opened.
+        ValueError: if its name has a NUL.
+        ImprintError: of the kind `error`, if it is no regular file or too large.
+    """
+    # Without O_NONBLOCK, opening a FIFO waits for a writer that never comes.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | (0 if links else getattr(os, "O_NOFOLLOW", 0)))
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= limit_bytes:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise error("not a regular file but a folder, pipe, socket or device", where=path)
+    raise error(f"the file is larger than {limit_bytes >> 20} MB", where=path, got=status.st_size)
 
 
 def sha256_json(value: object) -> str:

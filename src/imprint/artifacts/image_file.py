@@ -9,8 +9,6 @@ a bomb is refused before its pixels exist.
 from __future__ import annotations
 
 import io
-import os
-import stat
 import struct
 import warnings
 import zlib
@@ -20,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from imprint.artifacts.files import open_regular
 from imprint.artifacts.picture import clean_text
 from imprint.errors import PhotoError
 
@@ -70,24 +69,11 @@ def read_regular(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> bytes:
 
     Raises: PhotoError: with the reason in words, if it is no regular file, too large or unreadable.
     """
-    # Without O_NONBLOCK, opening a FIFO waits for a writer that never comes.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise PhotoError(_unreadable(error), where=path) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise PhotoError("not a regular file but a folder, pipe, socket or device", where=path)
-        if status.st_size > limit_bytes:
-            raise PhotoError(f"the file is larger than {limit_bytes >> 20} MB", where=path, got=status.st_size)
-        with open(descriptor, "rb", closefd=False) as file:
+        with open_regular(path, limit_bytes, PhotoError) as file:
             return file.read(limit_bytes)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise PhotoError(_unreadable(error), where=path) from error
-    finally:
-        os.close(descriptor)
 
 
 def check_header(data: bytes, where: Path, min_side_px: int = 1) -> None:

@@ -155,6 +155,14 @@ def modernised(info: Infotext) -> Infotext:
     return Infotext(prompt, info.negative_prompt, parameters)
 
 
+def hypernetwork_hash(info: Infotext) -> str:
+    """The hash that old versions wrote behind a hypernetwork's name, or "": the first ten digits of the file's SHA-256,
+    before A1111 1.0 eight digits of a hash of their own.
+    """
+    found = _HASH_BEHIND.search(info.parameters.get("Hypernet", ""))
+    return found[0].strip("()") if found else ""
+
+
 def version_of(info: Infotext) -> tuple[int, ...] | None:
     """The version of A1111, or of the A1111 that a descendant says it follows; None when none is named."""
     found = _VERSION.search(info.parameters.get("Version", ""))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RECORD_LIMIT_BYTES = 1 << 18  # two prompts of the greatest length, every character escaped, fit in
+RECORD_LIMIT_BYTES = 1 << 20  # two prompts of the greatest length and what they came from, every character escaped
 
 
 def clean_text(text: str) -> str:
@@ -212,6 +212,12 @@ class PictureRecord(_Recorded):
     """The picture that it began with, if it did."""
     notes: tuple[CleanText, ...] = ()
     """What did not go as usual: a stage that was computed again in higher precision."""
+    prompt_template: CleanText | None = None
+    """The prompt as it was written, where styles, variants or wildcards made another of it."""
+    negative_prompt_template: CleanText | None = None
+    """The same of the negative prompt."""
+    styles: tuple[CleanText, ...] = ()
+    """Names of the styles that were put around them."""
     kind: Literal["text_to_image", "image_to_image"] = "text_to_image"
     """What was done."""
     imprint: CleanText = ""

@@ -8,6 +8,7 @@ starts its table afresh. The word `none` switches an optional field off (TOML ha
 
 from __future__ import annotations
 
+import copy
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +41,7 @@ NONE = "none"
 
 def load_config(
     model: type[C], file: Path | None = None, sets: Sequence[str] = (), values: Mapping[str, object] | None = None,
-    *, explain: str = "imprint explain",
+    *, beneath: Mapping[str, object] | None = None, explain: str = "imprint explain",
 ) -> C:
     """Build a recipe from a file, settings and values, the later winning over the earlier.
 
@@ -49,10 +50,11 @@ def load_config(
         file: TOML, or None to begin with the defaults.
         sets: `path=value` each; the value as TOML writes it, anything else is text.
         values: of top fields, from a verb's arguments; None stands for "not given".
+        beneath: a table that all of them are laid over, instead of the defaults; no file then.
         explain: the command that describes this recipe's fields, for the hint.
     Raises: ConfigError: naming every problem at once.
     """
-    table = read_toml(file) if file else {}
+    table = read_toml(file) if file else copy.deepcopy(dict(beneath or {}))
     where = file or "configuration"
     broken = [problem for text in _kinds_first(sets) if (problem := _set(model, table, text))]
     if broken:

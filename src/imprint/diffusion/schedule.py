@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imprint.diffusion.beta_distribution import beta_quantile
+from imprint.diffusion.beta_distribution import beta_places
 from imprint.errors import ConfigError, ModelError
 from imprint.registry import Registry
 
@@ -257,13 +257,29 @@ def beta_sigmas(steps: int, sigma_min: float, sigma_max: float, alpha: float = 0
     Returns: descending float64, shape (steps + 1,), ending in 0.
     Source: Beta Sampling is All You Need, arXiv:2407.12173; linear in sigma as in A1111 and diffusers.
     """
-    place_S = torch.tensor(_beta_places(steps, alpha, beta), dtype=torch.float64)
+    place_S = torch.tensor(beta_places(steps, alpha, beta), dtype=torch.float64)
     return _ending_in(sigma_min + place_S * (sigma_max - sigma_min), 0.0)
 
 
-@functools.lru_cache(maxsize=16)  # a fifth of a second, and every picture asks
-def _beta_places(steps: int, alpha: float, beta: float) -> tuple[float, ...]:
-    return tuple(float(place) for place in beta_quantile(1 - np.linspace(0, 1, steps), alpha, beta))
+def beta_timestep_sigmas(
+    schedule: NoiseSchedule, steps: int, alpha: float = 0.6, beta: float = 0.6
+) -> Tensor:
+    """Levels at the trained timesteps nearest to evenly spaced quantiles of a beta distribution, the last left out.
+
+    Timesteps that come twice count once, so that many steps visit fewer levels than there are steps.
+
+    Args:
+        schedule: of the network.
+        steps: network calls at most, >= 1.
+        alpha: > 0; smaller is denser at timestep 0.
+        beta: > 0; smaller is denser at the last.
+    Returns: descending float64, at most steps + 1, ending in 0.
+    Source: Beta Sampling is All You Need, arXiv:2407.12173; by timesteps as in ComfyUI's scheduler "beta".
+    """
+    # The median lies between two timesteps: its last bits must not decide which.
+    places = (round(place, 12) for place in beta_places(steps, alpha, beta, end=False))
+    timesteps = dict.fromkeys(round(place * (schedule.timesteps - 1)) for place in places)
+    return _ending_in(schedule.sigma(torch.tensor(list(timesteps))), 0.0)
 
 
 def align_your_steps_sigmas(
@@ -384,6 +400,7 @@ _add("ddim_uniform", "DDIM uniform", ddim_uniform_sigmas, "CompVis")
 _add("time_uniform", "Time uniform", time_uniform_sigmas, "arXiv:2302.04867")
 _add("kl_optimal", "KL Optimal", _kl_optimal, _AYS)
 _add("beta", "Beta", _beta, "arXiv:2407.12173")
+_add("beta_comfy", "Beta (ComfyUI)", beta_timestep_sigmas, "ComfyUI")
 _add("align_your_steps", "Align Your Steps", align_your_steps_sigmas, _AYS, "ays", sdxl="align_your_steps_xl")
 _add("align_your_steps_xl", "Align Your Steps XL", _align_your_steps_xl, _AYS, "ays_sdxl")
 _add("lcm", "LCM", lcm_sigmas, "arXiv:2310.04378")

@@ -7,21 +7,52 @@ Pictures are uint8 (H, W, 3), masks float32 (H, W) in 0..1, sizes (width, height
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import logging
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from imprint.config.base import Config
 from imprint.generation.masks import Mask, Pixels
 
+log = logging.getLogger(__name__)
+
+C = TypeVar("C", bound=Config)
+SIZES = ("width_px", "height_px", "resize_from_width_px", "resize_from_height_px")
 ResizeMode: TypeAlias = Literal["stretch", "crop", "fill", "latent"]
 SizePx: TypeAlias = tuple[int, int]
 
 
 def drawable(size_px: SizePx, stride: int) -> SizePx:
-    """The nearest size that a network can draw, never larger than asked but for the least: multiples of `stride`."""
-    width, height = (max(stride, side // stride * stride) for side in size_px)
+    """The nearest size that a network can draw: multiples of `stride`, at least one; the smaller of two as near."""
+    width, height = (drawable_px(side, stride) for side in size_px)
     return width, height
+
+
+def drawable_px(side_px: int, stride: int) -> int:
+    """One side of `drawable`."""
+    return max(stride, (side_px + (stride - 1) // 2) // stride * stride)
+
+
+def with_drawable_sizes(requests: Sequence[C], stride: int) -> list[C]:
+    """Requests with every size that they name made drawable; a warning says once what becomes of each.
+
+    Args:
+        requests: with any of the fields in `SIZES`.
+        stride: pixels to a latent cell of the base.
+    """
+    told: dict[str, None] = {}
+    out: list[C] = []
+    for request in requests:
+        said = {name: getattr(request, name, None) for name in SIZES}
+        rounded = {name: drawable_px(side, stride) for name, side in said.items() if side and side % stride}
+        told |= {f"{name} = {said[name]} becomes {side}": None for name, side in rounded.items()}
+        out.append(request.model_copy(update=rounded) if rounded else request)
+    for line in told:
+        log.warning("%s: this base draws multiples of %d pixels", line, stride)
+    return out
 
 
 def resized(picture_HWC: Pixels, size_px: SizePx) -> Pixels:

@@ -22,6 +22,7 @@ from imprint.families.family import Family
 from imprint.generation.beside import beside_picture
 from imprint.generation.canvas import Canvas, ImageSettings, Source, canvas_of
 from imprint.generation.desk import Asked, Desk, batches, only_drawing
+from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.listening import Listener, OnGenerationStep
 from imprint.generation.masks import latent_mask
 from imprint.generation.passes import Pass, Start, noise_schedule, noises, pass_of, run_pass
@@ -74,7 +75,8 @@ def image_to_image(
     """
     if batch is not None and batch < 1:
         raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
-    tasks = [_task(family, source, request) for request in requests]
+    drawable = with_drawable_sizes(requests, family.latent_stride)
+    tasks = [_task(family, source, request) for request in drawable]
     return _pictures(Desk(family, shelf), source, tasks, tuple(adapters), Listener(on_step, len(tasks)), batch or 1)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imprint.errors import ConfigError
-from imprint.generation.fitting import SizePx, drawable
+from imprint.generation.fitting import SizePx
 from imprint.registry import Registry
 
 LatentUpscaler: TypeAlias = Callable[[Tensor, tuple[int, int]], Tensor]
@@ -118,19 +118,25 @@ def hires_target(size_px: SizePx, scale: float, width_px: int, height_px: int, s
     width, height = size_px
     if not width_px and not height_px:
         # To the nearest pixel first: 1.15 times 640 is a hair less than 736 in floating point.
-        size = drawable((round(width * scale), round(height * scale)), stride)
+        size = _below((round(width * scale), round(height * scale)), stride)
         return HiresTarget(size, size)
     if not width_px or not height_px:
         asked = (width_px, width_px * height // width) if width_px else (height_px * width // height, height_px)
-        size = drawable(asked, stride)
+        size = _below(asked, stride)
         return HiresTarget(size, size)
-    target = drawable((width_px, height_px), stride)
+    target = _below((width_px, height_px), stride)
     if target[0] * height >= target[1] * width:  # wider than the first picture: the widths meet, height stands over
-        inner = drawable((target[0], target[0] * height // width), stride)
+        inner = _below((target[0], target[0] * height // width), stride)
     else:
-        inner = drawable((target[1] * width // height, target[1]), stride)
+        inner = _below((target[1] * width // height, target[1]), stride)
     left, top = ((inner[side] - target[side]) // stride // 2 * stride for side in (0, 1))
     return HiresTarget(target, inner, (left, top))
+
+
+def _below(size_px: SizePx, stride: int) -> SizePx:
+    """A size rounded down to multiples of `stride`, as A1111 does it; at least one."""
+    width, height = (max(stride, side // stride * stride) for side in size_px)
+    return width, height
 
 
 def _check(scale: float, width_px: int, height_px: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from torch import Tensor
@@ -141,6 +142,12 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split())
 
 
+def embeddings_named(shelf: Shelf, *texts: str) -> list[NetworkFile]:
+    """The embeddings of a shelf, and pickles that may be some, whose name stands in a text."""
+    said = _plain(" ".join(texts))
+    return [file for file in shelf.files if file.kind in ("embedding", "pickle") and _plain(file.name) in said]
+
+
 class ShelfEmbeddings:
     """The embeddings of a shelf, opened when a prompt may name them.
 
@@ -151,15 +158,16 @@ class ShelfEmbeddings:
 
     def __init__(self, family: Family, shelf: Shelf | None) -> None:
         self._family = family
-        self._waiting = [file for file in shelf.files if file.kind in ("embedding", "pickle")] if shelf else []
+        self._shelf = shelf
+        self._tried: set[Path] = set()
         self.vectors: dict[str, Tensor] = {}
         self.files: dict[str, NetworkFile] = {}
 
     def look_for(self, *texts: str) -> bool:
         """Open those whose name stands in a text. Returns: whether there are more than before."""
-        said = _plain(" ".join(texts))
-        named = [file for file in self._waiting if _plain(file.name) in said]
-        self._waiting = [file for file in self._waiting if file not in named]
+        named = embeddings_named(self._shelf, *texts) if self._shelf else []
+        named = [file for file in named if file.path not in self._tried]
+        self._tried |= {file.path for file in named}
         before = len(self.vectors)
         for file in named:
             try:

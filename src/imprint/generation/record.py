@@ -11,15 +11,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from imprint.artifacts.infotext import (
     DEFAULTS,
     Infotext,
     hashes_of,
     hashes_value,
+    hypernetwork_hash,
     modernised,
     old_rules,
     plain_name,
@@ -32,16 +33,20 @@ from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.diffusion.schedule import SCHEDULES
 from imprint.generation.canvas import ImageSettings
+from imprint.generation.fitting import drawable
 from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
+from imprint.prompts.lexing import NETWORK
+from imprint.prompts.networks import read_network
+from imprint.prompts.syntax import Network
 
 STRIDE_PX = 8
 LONGEST_PX = 4096
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
-NETWORK_TAG = re.compile(r"<(\w+):([^>]+)>")
+NETWORK_TAG = re.compile(NETWORK)
 SPLIT_SCHEDULES = (1, 9)  # the version since which A1111 writes the schedule apart from the sampler
 NAMED_SCHEDULES = ("karras", "exponential")  # those that names of samplers ended in until then
 
@@ -67,9 +72,11 @@ SAME_ON_CARDS = 30_000  # values of a latent; above, cards with few multiprocess
 TILINGS: Mapping[str, str] = MappingProxyType({"True": "both", "x": "x", "y": "y"})
 
 #: Keys that are no instructions: what made the picture, and by whom.
-_SAID_ELSEWHERE = frozenset({"Init image hash", "Model", "Model hash", "Version", "User", "App", "Lora hashes"})
+_SAID_ELSEWHERE = frozenset({
+    "Model", "Model hash", "Version", "User", "App", "Lora hashes", "Template", "Negative Template",
+})  # fmt: skip
 _WHY: Mapping[str, str] = MappingProxyType({
-    "TI hashes": "embeddings are not looked for; their names are read as words",
+    "TI hashes": "no names and hashes; left out",
     "VAE": "the base's own is used", "VAE hash": "the base's own is used",
 })  # fmt: skip
 
@@ -98,17 +105,21 @@ def _short(text: str, limit: int = 80) -> str:
 
 @dataclass(frozen=True)
 class NetworkWanted:
-    """A LoRA that a prompt names.
+    """A network that an infotext names.
 
     Attributes:
-        name: in the tag.
+        name: in the tag, or of an embedding in the prompt.
         strength: on the U-Net.
-        short_hash: as in `Lora hashes`, or "".
+        short_hash: as in `Lora hashes` or `TI hashes`, or "".
+        kind: embeddings have no strength.
+        text_encoder: strength on the text encoder, where it is another.
     """
 
     name: str
-    strength: float
+    strength: float = 1.0
     short_hash: str = ""
+    kind: Literal["lora", "hypernetwork", "embedding"] = "lora"
+    text_encoder: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ class Understood:
 
     Attributes:
         fields: of `TextToImage`.
-        networks: LoRAs, in their order.
+        networks: those that the prompt had tags of, which are taken out of it, in their order; then embeddings.
         notes: what is not followed.
         image: fields of `ImageSettings`, where it began with a picture.
         source_md5: of that picture's pixels, or "".
@@ -167,6 +178,8 @@ def infotext_of(record: PictureRecord) -> str:
         "Lora hashes": _hashes([*loras, *record.networks], "lora"),
         "TI hashes": _hashes(record.networks, "embedding"),
         "Emphasis": next((t for t, name in _EMPHASES.items() if name == record.emphasis != "original"), None),
+        "Template": record.prompt_template or None,  # these two as the dynamic prompts extension writes them
+        "Negative Template": record.negative_prompt_template or None,
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
@@ -210,15 +223,14 @@ def understand(info: Infotext, known: Collection[str] = frozenset(TextToImage.mo
         info: from anywhere.
         known: fields that a request has; what only other fields could hold is noted.
     """
-    return _Reader(modernised(info), known).read()
+    return _Reader(modernised(info), known, hypernetwork_hash(info)).read()
 
 
 class _Reader:
     """Takes one infotext apart; `left` holds the keys that nothing has read yet."""
 
-    def __init__(self, info: Infotext, known: Collection[str]) -> None:
-        self.info = info
-        self.known = known
+    def __init__(self, info: Infotext, known: Collection[str], hypernetwork: str) -> None:
+        self.info, self.known, self.hypernetwork = info, known, hypernetwork
         self.left = dict(info.parameters)
         self.notes: list[Note] = []
 
@@ -244,6 +256,8 @@ class _Reader:
             fields["hires"] = hires
         source = self.left.get("Init image hash", "")
         image = None if hires else image_fields(self.left, self._number, tool_of(self.info) == "Imprint")
+        if image is not None:
+            self.left.pop("Init image hash", None)
         self._note_rest()
         return Understood(fields, tuple(networks), tuple(self.notes), image, source)
 
@@ -338,38 +352,35 @@ class _Reader:
             self._note(key, text or "", "not given or not readable; the base's own is taken")
             return None, None
         asked = int(found[1]), int(found[2])
-        width, height = (min(max(round(side / STRIDE_PX), 1) * STRIDE_PX, LONGEST_PX) for side in asked)
+        width, height = (min(side, LONGEST_PX) for side in drawable(asked, STRIDE_PX))
         if (width, height) != asked:
             self._note(key, f"{asked[0]}x{asked[1]}", f"not possible here; {width}x{height} is taken")
         return width, height
 
     def _networks(self, prompt: str) -> tuple[str, list[NetworkWanted]]:
-        """The prompt without its tags, and the LoRAs among them."""
+        """The prompt without its tags, what they ask for, and the embeddings that were used."""
         hashes = hashes_of(self.left.get("Lora hashes", ""))
         networks: list[NetworkWanted] = []
 
         def taken(found: re.Match[str]) -> str:
-            network = _network(found[2], hashes) if found[1].lower() in ("lora", "lyco") else None
-            if network is None:
-                self._note("prompt", found[0], "no network of that kind is known here; left out")
-            else:
-                networks.append(network)
+            network = read_network(found[0], found.start(), lambda _, why: self._note("prompt", found[0], why))
+            if isinstance(network, Network):
+                networks.append(self._wanted(network, hashes))
             return ""
 
-        return NETWORK_TAG.sub(taken, prompt).rstrip(" "), networks
+        prompt = NETWORK_TAG.sub(taken, prompt).rstrip(" ")
+        if self.hypernetwork and networks and networks[-1].kind == "hypernetwork":  # an old key is now the last tag
+            networks[-1] = replace(networks[-1], short_hash=self.hypernetwork)
+        if embeddings := hashes_of(self.left.get("TI hashes", "")):
+            del self.left["TI hashes"]
+            networks += [NetworkWanted(name, 1.0, digest, "embedding") for name, digest in embeddings.items()]
+        return prompt, networks
 
-
-def _network(text: str, hashes: Mapping[str, str]) -> NetworkWanted | None:
-    """`name[:te[:unet]]`, also as `te=` and `unet=`; the U-Net's strength is that of the text encoder unless given."""
-    name, *rest = text.split(":")
-    named = {part.partition("=")[0]: part.partition("=")[2] for part in rest if "=" in part}
-    plain = [part for part in rest if "=" not in part]
-    strength = named.get("unet") or (plain[1] if len(plain) > 1 else named.get("te") or (plain[0] if plain else "1"))
-    try:
-        value = float(strength)
-    except ValueError:
-        return None
-    return NetworkWanted(name, value, hashes.get(plain_name(name), "")) if math.isfinite(value) else None
+    def _wanted(self, network: Network, hashes: Mapping[str, str]) -> NetworkWanted:
+        if network.kind == "hypernet":
+            return NetworkWanted(network.name, network.unet, kind="hypernetwork")
+        text = None if network.text_encoder == network.unet else network.text_encoder
+        return NetworkWanted(network.name, network.unet, hashes.get(plain_name(network.name), ""), "lora", text)
 
 
 def _split(text: str) -> tuple[str, str | None]:

@@ -49,9 +49,9 @@ class PictureRequest(SamplerSettings, SeedSettings, GuidanceSettings, PromptSett
     seed: int = Field(ge=0, le=SEED_LIMIT)
     """Decides all noise. The same seed and settings are the same picture."""
     width_px: SizePx | None = None
-    """Multiple of 8; left out, the base's native size."""
+    """Rounded to what the base can draw, mostly a multiple of 8; left out, the base's native size."""
     height_px: SizePx | None = None
-    """Multiple of 8; left out, the base's native size."""
+    """Rounded the same; left out, the base's native size."""
     tiling: TilingAxes | None = None
     """Let the picture go on at its other edge, so that copies beside each other show no seam: both, x or y."""
 

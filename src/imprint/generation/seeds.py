@@ -38,7 +38,8 @@ def _source_name(name: str) -> str:
     return name.lower()
 
 
-SizePx = Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
+SizePx = Annotated[int, Field(ge=8, le=4096)]
+"""A side of a picture; what the base cannot draw is rounded where the base is known (`fitting.drawable`)."""
 
 
 class SeedSettings(Config):
@@ -53,7 +54,8 @@ class SeedSettings(Config):
     ensd: int = Field(default=0, ge=-(2**31), le=2**31)
     """Added to the seed for what the sampler draws (eta noise seed delta); the first noise keeps the seed."""
     resize_from_width_px: SizePx | None = None
-    """With the height: draw the first noise at this size and put it in the middle, to keep a picture's composition."""
+    """With the height: draw the first noise at this size, rounded as a picture's, and put it in the middle, to keep a
+    picture's composition."""
     resize_from_height_px: SizePx | None = None
     """The height that goes with resize_from_width_px."""
 

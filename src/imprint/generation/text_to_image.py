@@ -19,6 +19,7 @@ from imprint.errors import ConfigError
 from imprint.families.family import Family
 from imprint.generation.beside import beside_noise
 from imprint.generation.desk import Asked, Desk, batches, only_drawing
+from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.hires import Hires, OpenUpscaler, SecondPass, second_pass, second_request
 from imprint.generation.listening import GenerationStep, Listener, OnGenerationStep
 from imprint.generation.passes import Pass, Start, pass_of, run_pass
@@ -90,25 +91,20 @@ def text_to_image(
         open_upscaler: finds upscalers of pixels for second passes; without one those of latents can be had.
     Returns: an iterator of pictures.
     Raises:
-        ConfigError: at once, for a batch < 1, a size that the family cannot draw, or too many steps for a schedule.
+        ConfigError: at once, for a batch < 1, or too many steps for a schedule.
         NumericsError: while iterating, if the network answers with NaN or infinity.
     """
     if batch is not None and batch < 1:
         raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
-    shapes = [_shape(family, request, number, open_upscaler) for number, request in enumerate(requests)]
-    tasks = (_task(request, shape) for request, shape in zip(requests, shapes, strict=True))
+    drawable = with_drawable_sizes(requests, family.latent_stride)
+    shapes = [_shape(family, request, open_upscaler) for request in drawable]
+    tasks = (_task(request, shape) for request, shape in zip(drawable, shapes, strict=True))
     listener = Listener(on_step, len(shapes))
     return _pictures(Desk(family, shelf), tasks, tuple(adapters), listener, batch or 1, open_upscaler)
 
 
-def _shape(family: Family, request: TextToImage, number: int, open_upscaler: OpenUpscaler | None) -> _Shape:
+def _shape(family: Family, request: TextToImage, open_upscaler: OpenUpscaler | None) -> _Shape:
     width, height = request.width_px or family.native_px, request.height_px or family.native_px
-    for name, value in (("width_px", width), ("height_px", height)):
-        if value % family.latent_stride:
-            raise ConfigError(
-                "this base cannot draw such a size",
-                where=f"requests[{number}].{name}", got=value, allowed=f"multiples of {family.latent_stride}",
-            )
     second = None
     if request.hires is not None:
         again = second_request(request, request.hires)

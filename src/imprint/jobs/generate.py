@@ -33,6 +33,7 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     Args:
         recipe: what to draw.
     Raises:
+        PromptError: before anything is drawn, if styles, variants or wildcards cannot be written out.
         InputError: if the run has no result.
         ModelError: if the base is none, or not the one the result was trained on.
         OutputError: if a file stands in the way of the folder.
@@ -48,9 +49,9 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
         )
         tell = announce("pictures")
         paths: list[Path] = []
-        for picture in pictures:
-            paths.append(save_numbered(out, picture, base_name(found.base), recipe.format))
-            tell(len(paths), recipe.count)
+        for wish, picture in zip(wanted, pictures, strict=True):
+            paths.append(save_numbered(out, picture, base_name(found.base), recipe.format, wish.template))
+            tell(len(paths), len(wanted))
     return GenerateResult(tuple(paths))
 
 

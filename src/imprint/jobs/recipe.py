@@ -28,6 +28,9 @@ from imprint.training.denoising import LearningRates, NoiseOptions
 from imprint.training.loop import LoopConfig
 from imprint.training.objectives import Objective, PriorPreservation
 
+PICTURES_LIMIT = 100_000  # of one call
+StyleName = Annotated[str, Field(min_length=1, max_length=200)]
+
 
 def _judge_name(name: str) -> str:
     try:
@@ -90,7 +93,7 @@ class PersonalizeRecipe(Config):
     """Where the networks are: "cpu", "cuda", "cuda:1"."""
     weights_dtype: Literal["fp32", "bf16"] = "fp32"
     """Number format of the base's frozen weights; bf16 halves their memory and suits LoRA only."""
-    size_px: SizePx | None = None
+    size_px: Annotated[int, Field(ge=8, le=4096, multiple_of=8)] | None = None
     """Side of the training pictures, a multiple of 8; left out, the base's native size."""
     held_out: int | None = Field(default=None, ge=0)
     """Photos kept from training, for scoring; left out, 1 of 5 or more and 2 of 10 or more."""
@@ -138,6 +141,17 @@ class _Wanted(Config):
     """What to draw; a run's subject is called by its name, as in "a pencil drawing of zkz dog in space"."""
     negative_prompt: Prompt = ""
     """What to keep away from."""
+    styles: tuple[StyleName, ...] = Field(default=(), max_length=32)
+    """Styles by name, around the prompts in this order, before anything else is read."""
+    styles_files: tuple[Path, ...] = ()
+    """CSV files of the styles; of several with one name the last counts. Left out, IMPRINT_STYLES or styles.csv."""
+    wildcards: tuple[Path, ...] = ()
+    """Folders of the lists that `__name__` in a prompt draws from; left out, IMPRINT_WILDCARDS or wildcards/."""
+    dynamic: Literal["random", "all", "off"] | None = None
+    """Variants `{a|b}`, wildcards and variables: random writes them out by each picture's seed, all makes every
+    combination of the prompt, off leaves them as text. Left out, random, or off where compat is a1111."""
+    max_combinations: int = Field(default=1000, ge=1, le=10_000)
+    """More combinations than these are refused where dynamic is all."""
     run: Path | None = None
     """A finished run whose result is put on its base."""
     strength: float = Field(default=1.0, ge=-2, le=4)
@@ -146,8 +160,8 @@ class _Wanted(Config):
     """The base model; left out, the run's own, or "nano" without a run."""
     networks: tuple[Path, ...] = ()
     """Folders of the LoRAs, hypernetworks and embeddings that prompts name; left out, IMPRINT_NETWORKS or networks/."""
-    count: int = Field(default=1, ge=1, le=100_000)
-    """How many pictures."""
+    count: int = Field(default=1, ge=1, le=PICTURES_LIMIT)
+    """How many pictures; where dynamic is all, of each combination."""
     seed: int = Field(default=0, ge=0, le=SEED_LIMIT)
     """Seed of the first; each next picture has the next seed."""
     out: Path | None = None
@@ -157,9 +171,9 @@ class _Wanted(Config):
     cfg_scale: float = Field(default=4.0, ge=0, le=100)
     """How strongly the prompt is followed."""
     width_px: SizePx | None = None
-    """Width; left out, the base's native size."""
+    """Width, rounded to what the base can draw, mostly a multiple of 8; left out, the base's native size."""
     height_px: SizePx | None = None
-    """Height; left out, the base's native size."""
+    """Height, rounded the same; left out, the base's native size."""
     source: Path | None = None
     """A picture to begin with, instead of noise; width and height are then its own unless given."""
     mask: Path | None = None

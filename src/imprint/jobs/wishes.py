@@ -6,29 +6,44 @@ Reads: recipes, picture files. Writes: pictures (in memory). Does not: open mode
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from imprint.artifacts.picture import AdapterRecord, Picture
+from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg
 from imprint.artifacts.source_picture import read_mask, read_source
+from imprint.config import load_config
+from imprint.errors import ConfigError, PromptError
 from imprint.families import Family
 from imprint.generation.canvas import Source
 from imprint.generation.hires import OpenUpscaler
 from imprint.generation.image_to_image import ImageToImage, image_to_image
 from imprint.generation.listening import GenerationStep, OnGenerationStep
 from imprint.generation.text_to_image import TextToImage, text_to_image
-from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.recipe import PICTURES_LIMIT, GenerateRecipe
+from imprint.jobs.templates import PromptWriter, Written, mode_of
+from imprint.prompts import Expanded
 from imprint.weights.shelf import Shelf
+
+EXPLAIN = "imprint explain --recipe generate"
 
 
 @dataclass(frozen=True)
 class Wish:
-    """One picture: a `TextToImage`, or an `ImageToImage` with its source."""
+    """One picture that is asked for.
+
+    Attributes:
+        request: with its prompts written out.
+        source: what an `ImageToImage` begins with.
+        template: what its record says of how the prompts were written, as `Written`.
+    """
 
     request: TextToImage | ImageToImage
     source: Source | None = None
+    template: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def open_source(picture: Path, mask: Path | None = None) -> Source:
@@ -41,20 +56,56 @@ def open_source(picture: Path, mask: Path | None = None) -> Source:
     return Source(read_source(picture), read_mask(mask), picture.name, mask.name)
 
 
-def wishes(recipe: GenerateRecipe) -> list[Wish]:
+def wishes(recipe: GenerateRecipe, writer: PromptWriter | None = None) -> list[Wish]:
     """The pictures that a recipe asks for, in the order of their seeds.
 
-    Raises: PhotoError: if the source or the mask cannot be read.
+    Args:
+        recipe: what to draw.
+        writer: of prompts, where several recipes share files.
+    Raises:
+        PhotoError: if the source or the mask cannot be read.
+        PromptError: if a prompt cannot be written out.
+        ConfigError: if there are too many, or the last has no seed any more.
     """
     source = open_source(recipe.source, recipe.mask) if recipe.source else None
+    writer, every = writer or PromptWriter(), list[Expanded]()
+    if mode_of(recipe) == "all":
+        every = writer.every(recipe)
+    number = recipe.count * max(1, len(every))
+    if number > PICTURES_LIMIT:
+        raise ConfigError("these are too many pictures", where="count", got=number, allowed=f"{PICTURES_LIMIT}")
+    seeds = _seeds(recipe, number)
+    texts = (
+        writer.combination(recipe, every[place % len(every)], seed) if every else writer.one(recipe, seed)
+        for place, (seed, _) in enumerate(seeds)
+    )
+    return [_wish(recipe, source, text, *pair) for text, pair in zip(texts, seeds, strict=True)]
+
+
+def _seeds(recipe: GenerateRecipe, number: int) -> list[tuple[int, int | None]]:
+    """(seed, variation seed) of each picture."""
     if recipe.variation_seed is not None and recipe.variation_strength:
         # Variations are of one picture, so here it is the other seed that counts on.
-        seeds = [(recipe.seed, recipe.variation_seed + number) for number in range(recipe.count)]
-    else:
-        seeds = [(recipe.seed + number, recipe.variation_seed) for number in range(recipe.count)]
+        return [(recipe.seed, recipe.variation_seed + place) for place in range(number)]
+    return [(recipe.seed + place, recipe.variation_seed) for place in range(number)]
+
+
+def _wish(
+    recipe: GenerateRecipe, source: Source | None, text: Written, seed: int, variation_seed: int | None
+) -> Wish:
+    own = {
+        "prompt": text.prompt, "negative_prompt": text.negative_prompt, "seed": seed, "variation_seed": variation_seed,
+    }  # fmt: skip
     kind = ImageToImage if source else TextToImage
-    shared: dict[str, Any] = recipe.model_dump(include=set(kind.model_fields) - {"seed", "variation_seed"})
-    return [Wish(kind(**shared, seed=seed, variation_seed=other), source) for seed, other in seeds]
+    shared: dict[str, Any] = recipe.model_dump(include=set(kind.model_fields) - own.keys())
+    if isinstance(recipe.format, Jpeg):
+        said = json.dumps([text.prompt, text.negative_prompt, dict(text.template)])
+        if len(said) > JPEG_PROMPTS_BYTES:
+            raise PromptError(
+                "a JPEG has no room for so long prompts, and what they were made of, in its record", where="prompt",
+                got=len(said), allowed=f"{JPEG_PROMPTS_BYTES} bytes", hint="use png or webp",
+            )  # fmt: skip
+    return Wish(load_config(kind, values=shared | own, explain=EXPLAIN), source, text.template)
 
 
 def drawn(

@@ -17,7 +17,6 @@ from imprint.errors import PromptError
 from imprint.prompts.dynamic import (
     DynamicNode,
     DynamicText,
-    Option,
     Plain,
     Sampler,
     SetVariable,
@@ -30,9 +29,12 @@ from imprint.prompts.remarks import Remark, RemarkKind, ordered
 from imprint.prompts.wildcards import Wildcards, refused
 
 LENGTH_LIMIT = 1_100_000  # characters of one prompt
-WORK_LIMIT = 200_000  # nodes written for one prompt
+WORK_LIMIT = 200_000  # nodes written for one prompt; about half a second
+PICK_WORK = 25  # what one choice costs, in nodes
+SIDES_WORK = 64  # sides of a choice that cost as much as a node
 NESTING_LIMIT = 120  # variants inside wildcards inside variables ...
 COMBINATIONS = 1_000
+COMBINATION_WORK = 250  # nodes for each combination that is allowed, taken together
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def expand(
         stream: a number for each text of one picture, so that prompt and negative prompt choose apart.
     Raises: PromptError: if a wildcard or variable holds itself, or the result passes `LENGTH_LIMIT`.
     """
-    return _written(text, parse_dynamic(text), _Drawing(seed, stream, index), wildcards)
+    return _expanded(_written(text, parse_dynamic(text), _Drawing(seed, stream, index), wildcards))
 
 
 def expand_all(
@@ -70,19 +72,36 @@ def expand_all(
         wildcards: where `__name__` is looked up.
         limit: how many prompts there may be.
         seed: of `{~a|b}`, which is drawn even here.
-    Raises: PromptError: at once, if there are more than `limit`.
+    Raises: PromptError: at once, if there are more than `limit`, or to write them takes too long.
     """
-    for count, _ in enumerate(_combinations(text, wildcards, seed)):
+    parsed, work = parse_dynamic(text), 0
+    hint = "leave some variants out, draw at random with a seed, or allow more"
+    too_many = PromptError("this stands for too many prompts", got=text, allowed=f"{limit} combinations", hint=hint)
+    if _at_least(parsed) > limit:
+        raise too_many
+    for count, writer in enumerate(_combinations(text, parsed, wildcards, seed)):
+        work += writer.work + writer.length // SIDES_WORK
         if count >= limit:
-            hint = "leave some variants out, draw at random with a seed, or allow more"
-            raise PromptError("this stands for too many prompts", got=text, allowed=f"{limit} combinations", hint=hint)
-    return _combinations(text, wildcards, seed)
+            raise too_many
+        if work > COMBINATION_WORK * max(limit, COMBINATIONS):
+            raise PromptError("these prompts grow too long together", got=text, allowed="fewer or shorter variants")
+    return (_expanded(writer) for writer in _combinations(text, parsed, wildcards, seed))
 
 
-def _combinations(text: str, wildcards: Wildcards | None, seed: int) -> Iterator[Expanded]:
+def _at_least(parsed: DynamicText) -> int:
+    """How many combinations there are at least: those of the variants that stand in nothing else."""
+    count = 1
+    for node in parsed.nodes:
+        if isinstance(node, Variant) and (node.low, node.high, node.sampler) == (1, 1, ""):
+            count *= max(1, sum(option.weight > 0 for option in node.options))
+    return count
+
+
+def _combinations(
+    text: str, parsed: DynamicText, wildcards: Wildcards | None, seed: int
+) -> Iterator[_Writer]:
     """Count through the choices like an odometer: write the text, then turn the last choice that has another side."""
     places: list[int] = []
-    parsed = parse_dynamic(text)
     for index in range(1 << 62):
         counting = _Counting(places, _Drawing(seed, 0, index))
         yield _written(text, parsed, counting, wildcards)
@@ -163,12 +182,16 @@ class _Counting:
         return possible[chosen]
 
 
-def _written(text: str, parsed: DynamicText, chooser: _Chooser, wildcards: Wildcards | None) -> Expanded:
+def _expanded(writer: _Writer) -> Expanded:
+    return Expanded("".join(writer.pieces), ordered(writer.remarks))
+
+
+def _written(text: str, parsed: DynamicText, chooser: _Chooser, wildcards: Wildcards | None) -> _Writer:
     writer = _Writer(text, chooser, wildcards)
     for place in parsed.loose:
         writer.remarks.append(Remark("brace", place, place + 1, "a brace without its other one is text"))
     writer.write(parsed.nodes)
-    return Expanded("".join(writer.pieces), ordered(writer.remarks))
+    return writer
 
 
 class _Writer:
@@ -223,36 +246,40 @@ class _Writer:
         return written
 
     def _variant(self, node: Variant) -> None:
-        options = self._options(node)
-        high = len(options) if node.high is None else min(node.high, len(options))
+        wildcard = self._only_wildcard(node)
+        weights = wildcard[1] if wildcard else [option.weight for option in node.options]
+        high = len(weights) if node.high is None else min(node.high, len(weights))
         low = min(node.low, high)
-        count = low + self.chooser.pick([1.0] * (high - low + 1), node.sampler) if high > low else low
-        for place, option in enumerate(self._sample(options, count, node.sampler)):
+        count = low + self._pick([1.0] * (high - low + 1), node.sampler) if high > low else low
+        for place, side in enumerate(self._sample(weights, count, node.sampler)):
             if place:
                 self._text(node.joint)
-            self.write(option.nodes)
+            self.write((replace(wildcard[0], row=side),) if wildcard else node.options[side].nodes)
 
-    def _options(self, node: Variant) -> tuple[Option, ...]:
-        """The options of a variant; of `{2$$__name__}`, the lines of the wildcard."""
+    def _only_wildcard(self, node: Variant) -> tuple[Wildcard, list[float]] | None:
+        """The wildcard of `{2$$__name__}`, whose lines are the options, with their weights."""
         if (node.low, node.high) == (1, 1) or len(node.options) != 1:
-            return node.options
+            return None
         match node.options[0].nodes:
             case (Wildcard(given=()) as only,) if self.wildcards and (lines := self.wildcards.lines(only.name)):
-                return tuple(Option(line.weight, (replace(only, row=place),)) for place, line in enumerate(lines))
+                return only, [line.weight for line in lines]
             case _:
-                return node.options
+                return None
 
-    def _sample(self, options: Sequence[Option], count: int, sampler: Sampler) -> Iterator[Option]:
-        """Some of the options, each once."""
-        left = list(options)
+    def _sample(self, weights: Sequence[float], count: int, sampler: Sampler) -> Iterator[int]:
+        """Places of some of the options, each once."""
+        left, weights = list(range(len(weights))), list(weights)
+        in_order = self.chooser.in_order and not sampler
         for taken in range(count):
-            reachable = left[: len(left) - (count - taken) + 1] if self.chooser.in_order and not sampler else left
-            if len(reachable) == 1:
-                place = 0
-            else:
-                place = self.chooser.pick([option.weight for option in reachable], sampler)
+            reachable = weights[: len(left) - (count - taken) + 1] if in_order else weights
+            place = 0 if len(reachable) == 1 else self._pick(reachable, sampler)
             yield left[place]
-            left = left[place + 1 :] if self.chooser.in_order and not sampler else left[:place] + left[place + 1 :]
+            gone = slice(0 if in_order else place, place + 1)
+            del left[gone], weights[gone]
+
+    def _pick(self, weights: Sequence[float], sampler: Sampler) -> int:
+        self.work += PICK_WORK + len(weights) // SIDES_WORK
+        return self.chooser.pick(weights, sampler)
 
     def _wildcard(self, node: Wildcard) -> None:
         lines = self.wildcards.lines(node.name) if self.wildcards and not refused(node.name) else None
@@ -261,7 +288,7 @@ class _Writer:
             return
         place = node.row or 0
         if node.row is None and len(lines) > 1:
-            place = self.chooser.pick([line.weight for line in lines], node.sampler)
+            place = self._pick([line.weight for line in lines], node.sampler)
         kept, self.origin = self.origin, self.origin or (node.start, node.end)
         variables = dict(self.variables)
         self.variables |= {name: parse_dynamic(value).nodes for name, value in node.given}

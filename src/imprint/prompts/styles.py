@@ -71,13 +71,13 @@ def apply_styles(prompt: str, negative: str, styles: Iterable[Style]) -> tuple[s
     Raises: PromptError: where styles that repeat the prompt make it longer than `TEXT_LIMIT`.
     """
     for style in styles:
-        if len(prompt) + len(negative) > TEXT_LIMIT:
-            raise PromptError("styles make this prompt too long", where=style.name, allowed=f"{TEXT_LIMIT} characters")
-        prompt, negative = _merged(style.prompt, prompt), _merged(style.negative_prompt, negative)
+        prompt, negative = _merged(style, style.prompt, prompt), _merged(style, style.negative_prompt, negative)
     return prompt, negative
 
 
-def _merged(style: str, prompt: str) -> str:
+def _merged(of: Style, style: str, prompt: str) -> str:
+    if len(style) + max(1, style.count(PLACEHOLDER)) * len(prompt) > TEXT_LIMIT:
+        raise PromptError("styles make this prompt too long", where=of.name, allowed=f"{TEXT_LIMIT} characters")
     if PLACEHOLDER in style:
         return style.replace(PLACEHOLDER, prompt)
     return ", ".join((prompt.strip(), style.strip())) if prompt.strip() and style.strip() else prompt or style

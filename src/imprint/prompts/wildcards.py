@@ -1,6 +1,6 @@
-"""Wildcards: named lists of texts in a folder of .txt, .yaml and .json files.
+"""Wildcards: named lists of texts in folders of .txt, .yaml and .json files.
 
-Reads: a folder, and nothing outside it. Writes: lines of text. Does not: expand what the lines hold.
+Reads: folders, and nothing outside them. Writes: lines of text. Does not: expand what the lines hold.
 
 A text file is one list, named by its path below the folder without its suffix: `dir/cards.txt` is `__dir/cards__`;
 empty lines and those that begin with # count for nothing. In YAML and JSON the keys are the names, nested ones joined
@@ -24,6 +24,7 @@ from imprint.errors import PromptError
 
 FILE_LIMIT_BYTES = 8 << 20
 YAML_LIMIT_BYTES = 1 << 20  # reading YAML is slow
+TOTAL_LIMIT_BYTES = 64 << 20  # of all files
 FILES_LIMIT = 10_000
 LINES_LIMIT = 1_000_000
 SUFFIXES = frozenset({".txt", ".yaml", ".yml", ".json"})
@@ -39,17 +40,20 @@ class Line:
 
 
 class Wildcards:
-    """The wildcards of a folder; all files are read when a name is first asked for.
+    """The wildcards of some folders; all files are read when a name is first asked for.
 
     Args:
-        folder: with the files, in folders below it too. Links that lead out of it are passed over.
-    Raises: PromptError: if it is no folder, or holds more than `FILES_LIMIT` files.
+        folders: with the files, in folders below them too; lists of one name are one list. Links that lead out of a
+            folder are passed over.
+    Raises: PromptError: if one is no folder, or they hold more than `FILES_LIMIT` files or `TOTAL_LIMIT_BYTES`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise PromptError("there is no such folder of wildcards", where=folder)
-        self.folder = folder.resolve()
+    def __init__(self, *folders: Path) -> None:
+        for folder in folders:
+            if not folder.is_dir():
+                hint = "make it, name another, or say in IMPRINT_WILDCARDS where yours are"
+                raise PromptError("there is no such folder of wildcards", where=folder, hint=hint)
+        self.folders = tuple(folder.resolve() for folder in folders)
         self._files = self._found()
 
     def names(self) -> tuple[str, ...]:
@@ -75,23 +79,28 @@ class Wildcards:
         names = [one for one in sorted(self._lists) if _matches(one.split("/"), pattern)]
         return tuple(itertools.chain.from_iterable(self._lists[one] for one in names)) if names else None
 
-    def _found(self) -> list[Path]:
-        files: list[Path] = []
-        for path in sorted(self.folder.rglob("*")):
-            inside = path.resolve().is_relative_to(self.folder)
+    def _found(self) -> list[tuple[Path, Path]]:
+        """(file, its path below its folder)."""
+        files: list[tuple[Path, Path]] = []
+        size = 0
+        met = ((folder, path) for folder in self.folders for path in sorted(folder.rglob("*")))
+        for folder, path in met:
+            inside = path.resolve().is_relative_to(folder)
             if path.suffix.lower() not in SUFFIXES or not inside or not path.is_file():
                 continue
-            files.append(path)
-            if len(files) > FILES_LIMIT:
-                raise PromptError("too many files", where=self.folder, allowed=f"{FILES_LIMIT} files of wildcards")
+            files.append((path, path.relative_to(folder)))
+            size += path.stat().st_size
+            if len(files) > FILES_LIMIT or size > TOTAL_LIMIT_BYTES:
+                allowed = f"{FILES_LIMIT} files of wildcards, {TOTAL_LIMIT_BYTES >> 20} MiB"
+                raise PromptError("too many wildcards", where=folder, allowed=allowed)
         return files
 
     @functools.cached_property
     def _lists(self) -> dict[str, tuple[Line, ...]]:
         lists: dict[str, tuple[Line, ...]] = {}
         count = 0
-        for path in self._files:
-            for name, texts in _read(path, path.relative_to(self.folder)):
+        for path, below in self._files:
+            for name, texts in _read(path, below):
                 lists[name] = (*lists.get(name, ()), *map(_line, texts))
                 count += len(texts)
                 if count > LINES_LIMIT:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
+from imprint.artifacts.network_hash import NETWORK_DIGITS, lora_digits
 from imprint.errors import ModelError
 from imprint.weights.embeddings import TENSOR
 from imprint.weights.lora_reading import ROLES, UNSUPPORTED
@@ -23,8 +23,6 @@ from imprint.weights.pickles import CONVERTED_FILE, converted_folder
 NetworkKind: TypeAlias = Literal["lora", "embedding", "hypernetwork", "blend", "pickle", "damaged", "other"]
 MAX_HEADER_BYTES = 16 << 20  # of 100 MB that the format permits; a LoRA's has some kilobytes
 MAX_VECTORS = 75
-HEX = re.compile(r"[0-9a-f]{12,64}")
-SHORT = 12  # digits of a hash in an infotext
 TAGS_SHOWN = 8
 
 
@@ -137,9 +135,6 @@ def hashes(path: Path) -> tuple[str, str]:
 def short_hash(kind: NetworkKind, metadata: Mapping[str, str], sha256: str, tensors_sha256: str) -> str:
     """The 12 digits that A1111 writes into an infotext's "Lora hashes" or "TI hashes".
 
-    A LoRA's header may carry the hash itself (`sshs_model_hash`), which then counts, true or not.
+    Of a LoRA as `lora_digits` has it, of other files from the SHA-256 of all of it.
     """
-    if kind != "lora":
-        return sha256[:SHORT]
-    claimed = metadata.get("sshs_model_hash", "").lower()
-    return (claimed if HEX.fullmatch(claimed) else tensors_sha256)[:SHORT]
+    return lora_digits(metadata, tensors_sha256) if kind == "lora" else sha256[:NETWORK_DIGITS]

@@ -12,20 +12,18 @@ import json
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
 from imprint.artifacts.cache import cache_folder
-from imprint.artifacts.files import PARTIAL_SUFFIX, load_tensors, sha256_file, write_json
+from imprint.artifacts.files import PARTIAL_SUFFIX, load_tensors, open_regular, sha256_file, write_json
 from imprint.errors import ModelError
 from imprint.weights import pickle_child
 
@@ -95,27 +93,15 @@ def converted_folder(sha256: str) -> Path:
     return cache_folder("pickles") / sha256
 
 
-@contextmanager
-def _opened(path: Path, limit_bytes: int) -> Generator[BufferedReader]:
+def _opened(path: Path, limit_bytes: int) -> BufferedReader:
     """An ordinary file, opened without waiting for anybody and without following a link."""
     if path.suffix.lower() not in ALL_SUFFIXES:
         raise ModelError("this is no pickle by its name", where=path, allowed=", ".join(ALL_SUFFIXES))
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
+        return open_regular(path, limit_bytes, ModelError, links=False)
     except (OSError, ValueError) as error:
         link = "this is a symbolic link" if path.is_symlink() else "this file cannot be opened"
         raise ModelError(link, where=path, got=str(error), hint="give the file itself") from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError("not a regular file but a folder, pipe, socket or device", where=path)
-        if status.st_size > limit_bytes:
-            raise ModelError(f"the file is larger than {limit_bytes >> 20} MB", where=path, got=status.st_size)
-        with open(descriptor, "rb", closefd=False) as file:
-            yield file
-    finally:
-        os.close(descriptor)
 
 
 def _convert(file: BufferedReader, path: Path, digest: str, limits: PickleLimits) -> None:

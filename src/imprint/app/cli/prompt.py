@@ -15,8 +15,9 @@ from imprint.app.cli.flags import BaseFlag, JsonFlag, SeedFlag
 from imprint.app.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from imprint.prompts.explaining import ExplainedExpansion
+    from imprint.prompts.explaining import ExplainedExpansion, Role
 
+ROLES: tuple[Role, ...] = ("prompt", "negative prompt")
 prompt = Typer(no_args_is_help=True, help="Look at what prompts mean.", rich_markup_mode=None)
 
 
@@ -37,7 +38,7 @@ def explain(
         str, Option("--compat", metavar="NAME", help='"a1111" reads with the quirks of AUTOMATIC1111.')
     ] = "imprint",
     wildcards: Annotated[
-        Path | None, Option("--wildcards", metavar="DIR", help="Expand __names__ and {a|b} with the files of a folder.")
+        Path | None, Option("--wildcards", metavar="DIR", help="Where __names__ are; as `imprint generate` without.")
     ] = None,
     seed: SeedFlag = None,
     base: BaseFlag = "nano",
@@ -45,7 +46,8 @@ def explain(
 ) -> None:
     """Show what a prompt means at each step.
 
-    Its texts, weights, chunks and networks, and what was repaired. Nothing is drawn.
+    Its texts, weights, chunks and networks, and what was repaired. Variants and wildcards are drawn by the seed first,
+    with --compat a1111 only where --wildcards or --seed is given. Nothing is drawn.
     """
     from imprint.app.cli.prompt_view import explanation_view
     from imprint.families.diffusers_folder import read_diffusers_folder
@@ -55,7 +57,7 @@ def explain(
 
     settings = ReadSettings(steps=steps, hires_steps=hires_steps, compat=compat)  # type: ignore[arg-type]
     expansions: list[ExplainedExpansion] = []
-    if wildcards is not None or seed is not None:
+    if compat != "a1111" or wildcards is not None or seed is not None:
         text, negative, expansions = _expanded(text, negative, wildcards, seed or 0)
     tokenizer = ClipTokens(load_tokenizer(read_diffusers_folder(base_path(base or "nano"))))
     explanation = replace(explain_prompt(text, negative, settings, tokenizer), expansions=tuple(expansions))
@@ -65,13 +67,16 @@ def explain(
 def _expanded(
     text: str, negative: str | None, folder: Path | None, seed: int
 ) -> tuple[str, str | None, list[ExplainedExpansion]]:
-    """Both prompts with wildcards and variants drawn, and what was said about that."""
-    from imprint.prompts import Wildcards, expand, explain_expansion
+    """Both prompts with wildcards and variants drawn, and what was said about those that have any."""
+    from imprint.jobs.templates import open_wildcards
+    from imprint.prompts import expand, explain_expansion
 
-    known = None if folder is None else Wildcards(folder)
-    drawn = expand(text, seed, wildcards=known)
-    expansions = [explain_expansion("prompt", text, drawn)]
-    if negative is None:
-        return drawn.text, None, expansions
-    other = expand(negative, seed, wildcards=known, stream=1)
-    return drawn.text, other.text, [*expansions, explain_expansion("negative prompt", negative, other)]
+    known = open_wildcards((folder,) if folder else ()) if folder or "__" in text + (negative or "") else None
+    texts = text, negative or ""
+    drawn, other = (expand(one, seed, wildcards=known, index=seed, stream=at) for at, one in enumerate(texts))
+    expansions = [
+        explain_expansion(role, given, found)
+        for role, given, found in zip(ROLES, texts, (drawn, other), strict=True)
+        if found.remarks or found.text != given
+    ]
+    return drawn.text, None if negative is None else other.text, expansions

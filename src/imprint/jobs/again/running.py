@@ -12,8 +12,8 @@ from imprint.artifacts.image_file import decode_layers, read_regular
 from imprint.artifacts.infotext import Infotext
 from imprint.artifacts.picture_file import Png, format_of
 from imprint.config import load_config
-from imprint.errors import MissingExtraError, ModelError, UnknownNameError, shortened
-from imprint.jobs.again.locating import Located, locate, network_of
+from imprint.errors import MissingExtraError, ModelError, shortened
+from imprint.jobs.again.locating import Located, locate
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import base_name
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imprint.artifacts.picture import AdapterRecord, HiresRecord
     from imprint.generation.hires import OpenUpscaler
     from imprint.generation.image_to_image import ImageToImage
-    from imprint.generation.record import NetworkWanted
+    from imprint.generation.record import Understood
     from imprint.generation.text_to_image import TextToImage
     from imprint.jobs.drawing import Learnt
     from imprint.weights.shelf import Shelf
@@ -76,10 +76,21 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     out = check_folder(recipe.out or Path("pictures"))
     family = open_base(located.base, "fp32", recipe.device)
     with applied(family, learnt) as adapters:
-        wish = Wish(request, open_source(begun.source, begun.mask) if (begun := located.beginning) else None)
+        begun = located.beginning
+        source = open_source(begun.source, begun.mask) if begun else None
+        wish = Wish(request, source, _template(recipe, located))
         picture = next(drawn(family, [wish], adapters=adapters, shelf=shelf, open_upscaler=open_upscaler))
-    path = save_numbered(out, picture, base_name(located.base), recipe.format)
+    path = save_numbered(out, picture, base_name(located.base), recipe.format, wish.template)
     return AgainResult(path, notes, _same_pixels(recipe, located, path))
+
+
+def _template(recipe: AgainRecipe, located: Located) -> dict[str, object]:
+    """What our record says of how its prompts were written, where they are still the same."""
+    record = located.found.record
+    changed = {change.partition("=")[0].strip() for change in recipe.changes}
+    if record is None or changed & {"prompt", "negative_prompt"}:
+        return {}
+    return record.model_dump(include={"prompt_template", "negative_prompt_template", "styles"})
 
 
 def _check_networks(wanted: Sequence[AdapterRecord], shelf: Shelf | None) -> None:
@@ -116,15 +127,20 @@ def _missing_upscaler(name: str, open_upscaler: OpenUpscaler) -> str:
     return ""
 
 
-def _on_shelf(network: NetworkWanted, shelf: Shelf | None) -> str | None:
-    """The name under which a network of another tool's record is on the shelf."""
-    for word in (network.short_hash, network.name):
-        if shelf and word:
-            try:
-                return shelf.find(word, ("lora", "blend")).file.name
-            except (UnknownNameError, ModelError):
-                continue
-    return None
+def _passes(
+    understood: Understood, fields: Mapping[str, Any], located: Located, open_upscaler: OpenUpscaler
+) -> tuple[dict[str, Any], list[str]]:
+    """The fields of another tool's record with a second pass and a source that can be had, and what cannot."""
+    out, notes = dict(fields), list[str]()
+    if "hires" in out and (note := _missing_upscaler(out["hires"]["upscaler"], open_upscaler)):
+        notes.append(note)
+        out["hires"] = {**out["hires"], "upscaler": "latent"}
+    if understood.image is not None and located.beginning is None:
+        known = f"hash {understood.source_md5}" if understood.source_md5 else "no hash is given"
+        notes.append(f"it began with another picture ({known}); drawn from noise, or name it with --set source=PICTURE")
+    elif understood.image is not None:
+        out["image"] = dict(understood.image)
+    return out, notes
 
 
 def _asked(
@@ -132,6 +148,7 @@ def _asked(
 ) -> tuple[TextToImage | ImageToImage, list[Learnt], tuple[str, ...]]:
     """The request of a record with the changes made, what is put on the base, and what is not followed."""
     from imprint.generation.record import fields_of, understand
+    from imprint.jobs.again.networks import place_networks
     from imprint.jobs.drawing import Learnt
 
     notes = [f"base: {located.base_note}"] if located.base_note else []
@@ -145,26 +162,10 @@ def _asked(
         recorded = [Learnt(path, adapter.name, adapter.strength) for path, adapter in pairs]
         return _changed(recipe, fields_of(record), record.image is not None), recorded, tuple(notes)
     understood = understand(located.found.infotext or Infotext(""))
-    notes += [str(note) for note in understood.notes]
-    fields, learnt = dict(understood.fields), list[Learnt]()
-    if "hires" in fields and (note := _missing_upscaler(fields["hires"]["upscaler"], open_upscaler)):
-        notes.append(note)
-        fields["hires"] = {**fields["hires"], "upscaler": "latent"}
-    for network in understood.networks:
-        path = network_of(recipe, network.short_hash)
-        if path is None and (name := _on_shelf(network, shelf)):
-            fields["prompt"] += f" <lora:{name}:{network.strength:g}>"
-        elif path is None:
-            known = f"hash {network.short_hash}" if network.short_hash else "no hash is given"
-            name = shortened(network.name)
-            notes.append(f"LoRA {name} ({known}): neither among the runs looked at nor the networks; drawn without")
-        else:
-            learnt.append(Learnt(path, network.name, network.strength))
-    if understood.image is not None and located.beginning is None:
-        known = f"hash {understood.source_md5}" if understood.source_md5 else "no hash is given"
-        notes.append(f"it began with another picture ({known}); drawn from noise, or name it with --set source=PICTURE")
-    elif understood.image is not None:
-        fields["image"] = dict(understood.image)
+    placed = place_networks(recipe, understood, shelf)
+    fields, more = _passes(understood, placed.fields, located, open_upscaler)
+    notes += [*map(str, understood.notes), *placed.notes, *more]
+    learnt = [Learnt(path, network.name, network.strength) for path, network in placed.weights]
     return _changed(recipe, fields, located.beginning is not None), learnt, tuple(notes)
 
 
@@ -176,10 +177,8 @@ def _changed(recipe: AgainRecipe, fields: Mapping[str, Any], begun: bool) -> Tex
     from imprint.generation.image_to_image import ImageToImage
     from imprint.generation.text_to_image import TextToImage
 
-    changed = {text.partition("=")[0].strip().partition(".")[0] for text in recipe.changes}
-    kept = {name: value for name, value in fields.items() if name not in changed}
     model = ImageToImage if begun else TextToImage
-    return load_config(model, sets=recipe.changes, values=kept, explain="imprint explain --recipe generate")
+    return load_config(model, sets=recipe.changes, beneath=fields, explain="imprint explain --recipe generate")
 
 
 def _same_pixels(recipe: AgainRecipe, located: Located, path: Path) -> bool | None:

@@ -10,8 +10,8 @@ import hashlib
 import itertools
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imprint.artifacts.files import folder_hash, sha256_file, sha256_json
@@ -20,23 +20,32 @@ from imprint.artifacts.picture import AdapterRecord
 from imprint.artifacts.picture_file import SUFFIXES
 from imprint.errors import ImprintError, Interrupted, OutputError
 from imprint.families import Family
+from imprint.generation.fitting import with_drawable_sizes
+from imprint.generation.networks import embeddings_named
+from imprint.generation.request import PictureRequest
 from imprint.jobs.base_names import base_name
 from imprint.jobs.bases import base_path, open_base
 from imprint.jobs.drawing import applied, save_drawn
 from imprint.jobs.generate import Sources, sources
 from imprint.jobs.grid.manifest import CELLS, Kept, Manifest
+from imprint.jobs.grid.pages import Place
 from imprint.jobs.grid.plan import Cell, Plan, drawing_order
 from imprint.jobs.networks import open_shelf
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.jobs.upscalers import upscaler_opener
-from imprint.jobs.wishes import drawn, wishes
+from imprint.jobs.wishes import Wish, drawn
 from imprint.training.stopping import StopRequest
+from imprint.weights.shelf import Shelf
 
 log = logging.getLogger(__name__)
 
 MODEL_FILES = ("safetensors", "json", "txt")  # weights, configurations, the tokenizer's words
-WITHOUT_EFFECT = {"out", "device", "batch", "base", "run"}  # base and run count by what is in them
+#: Base, run and networks count by what is in them, prompts as they were written out.
+WITHOUT_EFFECT = {
+    "out", "device", "batch", "base", "run", "networks", "prompt", "negative_prompt", "styles", "styles_files",
+    "wildcards", "dynamic", "max_combinations",
+}  # fmt: skip
 #: What may befall one cell and need not end the grid; torch says RuntimeError for all that a network cannot do,
 #: memory that does not suffice among it.
 FAILURES = (ImprintError, RuntimeError)
@@ -46,9 +55,10 @@ Outcome = Kept | str
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A cell with the key of its picture."""
+    """A cell with its picture, and the key of that."""
 
     cell: Cell
+    wish: Wish
     key: str
 
 
@@ -57,21 +67,25 @@ class Draughtsman:
 
     Args:
         plan: what.
+        wishes: the picture of each cell, by its place.
         manifest: of the folder, in which cells of an earlier call may be.
         batch: pictures at a time.
         stop: looked at after every sampler step.
     """
 
-    def __init__(self, plan: Plan, manifest: Manifest, batch: int, stop: StopRequest) -> None:
+    def __init__(
+        self, plan: Plan, wishes: Mapping[Place, Wish], manifest: Manifest, batch: int, stop: StopRequest
+    ) -> None:
         self.plan, self.manifest, self.batch, self.stop = plan, manifest, batch, stop
-        self.outcomes: dict[tuple[int, int, int], Outcome] = {}
+        self._wishes = wishes
+        self.outcomes: dict[Place, Outcome] = {}
         self._tell = announce("cells")
         self._hashes: dict[Path, str] = {}
         self._open: tuple[str, str, Family] | None = None
         self._shelf = functools.cache(open_shelf)  # by folders: scanned once, not for every cell
         self._upscalers = functools.cache(upscaler_opener)
 
-    def draw(self) -> dict[tuple[int, int, int], Outcome]:
+    def draw(self) -> dict[Place, Outcome]:
         """Draw what is not there. Returns: what became of every cell, by its place.
 
         Raises: OutputError: if a picture cannot be written. Interrupted: if somebody asked to stop.
@@ -90,6 +104,7 @@ class Draughtsman:
                 return
             self.stop_if_asked()
             family = self._family(found.base, recipe.device)
+            wanted = _drawable(wanted, family)
             with applied(family, found.learnt) as adapters:
                 while wanted:
                     chunk, wanted = wanted[: self.batch], wanted[self.batch :]
@@ -103,15 +118,16 @@ class Draughtsman:
     def _wanted(self, cells: Sequence[Cell], found: Sources) -> list[_Wanted]:
         """The cells that are to be drawn; those that are there are noted."""
         weights = [self._hash(path) for path in (base_path(found.base), *(one.path for one in found.learnt))]
-        shelf = self._shelf(cells[0].recipe.networks) if any("<" in cell.recipe.prompt for cell in cells) else None
-        weights += [f"{file.spelling} {file.sha256}" for file in shelf.files] if shelf else []
+        shelf = self._shelf(cells[0].recipe.networks)
         wanted: list[_Wanted] = []
         for cell in cells:
-            begun = [path for path in (cell.recipe.source, cell.recipe.mask) if path]
-            key = cell_key(cell.recipe, [*weights, *map(self._hash_of_picture, begun)])
+            wish = self._wishes[cell.place]
+            networks = _named(shelf, wish.request) if shelf else []
+            begun = [self._hash_of_picture(path) for path in (cell.recipe.source, cell.recipe.mask) if path]
+            key = cell_key(cell.recipe, wish, [*weights, *networks, *begun])
             kept = self.manifest.kept(key)
             if kept is None:
-                wanted.append(_Wanted(cell, key))
+                wanted.append(_Wanted(cell, wish, key))
             else:
                 self._done(cell, kept)
         return wanted
@@ -145,15 +161,15 @@ class Draughtsman:
     ) -> Iterator[Kept]:
         """Each cell's picture, written."""
         begun = time.monotonic()
-        wanted = [wish for one in asked for wish in wishes(one.cell.recipe)]
         pictures = drawn(
-            family, wanted, adapters=adapters, batch=self.batch, on_step=lambda _: self.stop_if_asked(),
+            family, [one.wish for one in asked], adapters=adapters, batch=self.batch,
+            on_step=lambda _: self.stop_if_asked(),
             shelf=self._shelf(asked[0].cell.recipe.networks) if asked else None,
             open_upscaler=self._upscalers(*_upscaling(asked[0].cell.recipe)) if asked else None,
         )
         for one, picture in zip(asked, pictures, strict=True):
             path = self.manifest.folder / CELLS / file_name(one.cell, one.key)
-            save_drawn(path, picture, base_name(base), one.cell.recipe.format)
+            save_drawn(path, picture, base_name(base), one.cell.recipe.format, one.wish.template)
             yield Kept(path, sha256_file(path), (time.monotonic() - begun) / len(asked))
 
     def stop_if_asked(self) -> None:
@@ -197,14 +213,29 @@ def _upscaling(recipe: GenerateRecipe) -> tuple[tuple[Path, ...], str]:
     return recipe.upscalers, recipe.device
 
 
-def cell_key(recipe: GenerateRecipe, weights: Sequence[str]) -> str:
-    """The hash of all that decides a picture: its settings, and what is in the weights.
+def _drawable(wanted: Sequence[_Wanted], family: Family) -> list[_Wanted]:
+    """The same at sizes that the base can draw, which is said once for all of them."""
+    requests = with_drawable_sizes([one.wish.request for one in wanted], family.latent_stride)
+    return [replace(one, wish=replace(one.wish, request=new)) for one, new in zip(wanted, requests, strict=True)]
+
+
+def cell_key(recipe: GenerateRecipe, wish: Wish, weights: Sequence[str]) -> str:
+    """The hash of all that decides a picture: its settings, its prompts, and what is in the files it needs.
 
     Args:
         recipe: of the picture.
+        wish: with its prompts written out.
         weights: hashes of the base, of what is put on it, and of the pictures that it begins with.
     """
-    return sha256_json({"recipe": recipe.model_dump(mode="json", exclude=WITHOUT_EFFECT), "weights": list(weights)})
+    settings = recipe.model_dump(mode="json", exclude=WITHOUT_EFFECT)
+    prompts = [wish.request.prompt, wish.request.negative_prompt, dict(wish.template)]
+    return sha256_json({"recipe": settings, "prompts": prompts, "weights": list(weights)})
+
+
+def _named(shelf: Shelf, request: PictureRequest) -> list[str]:
+    """What of a shelf counts for a picture: all of it where its prompt has tags, else the embeddings that it names."""
+    files = shelf.files if "<" in request.prompt else embeddings_named(shelf, request.prompt, request.negative_prompt)
+    return [f"{file.spelling} {file.sha256}" for file in files]
 
 
 def file_name(cell: Cell, key: str) -> str:

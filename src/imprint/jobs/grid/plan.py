@@ -113,6 +113,8 @@ def _composed(base: GenerateRecipe, steps: Sequence[Step]) -> GenerateRecipe:
     fields = {path: value for step in steps for path, value in step.fields.items()}
     try:
         recipe = changed(base, fields) if fields else base
+        if recipe.dynamic == "all":
+            raise ConfigError("1 problem(s)\n  dynamic = 'all': a cell is one picture; random draws one")
         prompts = Prompts(recipe.prompt, recipe.negative_prompt)
         for rewrite in sorted((step.rewrite for step in steps if step.rewrite), key=lambda rewrite: rewrite.rank):
             prompts = rewrite(prompts)

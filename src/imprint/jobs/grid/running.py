@@ -21,6 +21,8 @@ from imprint.jobs.grid.manifest import CELLS, Kept, Manifest
 from imprint.jobs.grid.plan import Plan, plan_grid
 from imprint.jobs.grid.recipe import GridRecipe
 from imprint.jobs.grid.sheet import check_sheets, write_sheets
+from imprint.jobs.templates import PromptWriter
+from imprint.jobs.wishes import wishes
 from imprint.training.stopping import stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -76,6 +78,7 @@ def grid(recipe: GridRecipe) -> GridResult:
     Raises:
         ConfigError: before anything is drawn, if axes, values or the size of grid or sheet are wrong.
         InputError: if the file of prompts is.
+        PromptError: the same, if a prompt's styles, variants or wildcards cannot be written out.
         OutputError: if the folder cannot be written to, or another process is at work in it.
         Interrupted: after SIGINT or SIGTERM; the same call goes on.
     """
@@ -85,11 +88,13 @@ def grid(recipe: GridRecipe) -> GridResult:
     manifest = Manifest(folder)
     plan = plan_grid(recipe, manifest.next_seed)
     check_sheets(plan, recipe)
+    writer = PromptWriter()
+    wanted = {cell.place: wishes(cell.recipe, writer)[0] for cell in plan.cells}
     folder.mkdir(parents=True, exist_ok=True)
     with RunFolder(folder).hold(), stop_on_signals() as stop:
         sweep_partials(folder / CELLS)
         _begin(recipe, plan, manifest)
-        outcomes = Draughtsman(plan, manifest, recipe.generate.batch or 1, stop).draw()
+        outcomes = Draughtsman(plan, wanted, manifest, recipe.generate.batch or 1, stop).draw()
         sheets = write_sheets(plan, recipe, {place: _file(outcome) for place, outcome in outcomes.items()})
         for sheet in sheets:
             manifest.add("sheet", file=sheet.relative_to(folder).as_posix(), sha256=sha256_file(sheet))
