@@ -37,6 +37,7 @@ from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
 STRIDE_PX = 8
 LONGEST_PX = 4096
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
+SCORES_KEY = "Imprint scores"  # by which a picture was chosen among several
 NETWORK_TAG = re.compile(r"<(\w+):([^>]+)>")
 SPLIT_SCHEDULES = (1, 9)  # the version since which A1111 writes the schedule apart from the sampler
 NAMED_SCHEDULES = ("karras", "exponential")  # those that names of samplers ended in until then
@@ -61,7 +62,7 @@ _EMPHASES: Mapping[str, str] = MappingProxyType({
 SAME_ON_CARDS = 30_000  # values of a latent; above, cards with few multiprocessors begin to draw noise of their own
 
 #: Keys that are no instructions: what made the picture, and by whom.
-_SAID_ELSEWHERE = frozenset({"Model", "Model hash", "Version", "User", "App", "Lora hashes"})
+_SAID_ELSEWHERE = frozenset({"Model", "Model hash", "Version", "User", "App", "Lora hashes", SCORES_KEY})
 _WHY: Mapping[str, str] = MappingProxyType({
     "Denoising strength": "only for pictures that begin with another picture, or a second pass",
     "Hires upscale": "no second pass; drawn at the first size",
@@ -151,6 +152,7 @@ def infotext_of(record: PictureRecord) -> str:
         "TI hashes": _hashes(record.networks, "embedding"),
         "Emphasis": next((t for t, name in _EMPHASES.items() if name == record.emphasis != "original"), None),
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
+        SCORES_KEY: ", ".join(f"{one.name} {one.value:.4g}" for one in record.scores) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
     return render_infotext(_tagged(record.prompt, loras), record.negative_prompt, parameters)

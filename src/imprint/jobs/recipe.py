@@ -7,31 +7,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg, PictureFormat, Png
 from imprint.config import Config
-from imprint.errors import UnknownNameError
-from imprint.evaluation import JUDGES
+from imprint.evaluation.names import JudgeName
 from imprint.generation.conditioning import GuidanceSettings
 from imprint.generation.reading import PromptSettings
 from imprint.generation.sampling import SamplerName, SamplerSettings
 from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
 from imprint.generation.text_to_image import Prompt
+from imprint.jobs.best_of.recipe import BestOf
 from imprint.methods import Lora, MethodConfig
 from imprint.training.denoising import LearningRates, NoiseOptions
 from imprint.training.loop import LoopConfig
 from imprint.training.objectives import Objective, PriorPreservation
-
-
-def _judge_name(name: str) -> str:
-    try:
-        JUDGES.get(name)
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-    return name
 
 
 class ClassImages(Config):
@@ -111,7 +103,7 @@ class PersonalizeRecipe(Config):
     """Steps, checkpoints, optimiser, averaging."""
     samples: Samples = Samples()
     """What every checkpoint draws."""
-    judge: Annotated[str, AfterValidator(_judge_name)] = "nano"
+    judge: JudgeName = "nano"
     """Who scores the pictures."""
     truth: str | None = None
     """For a subject of the embedded world, its name there: its ground truth is then measured as well."""
@@ -163,6 +155,14 @@ class _Wanted(Config):
     """The kind of file: png, jpeg or webp; each carries the whole record."""
     device: str = "cpu"
     """Where the networks are."""
+    best: BestOf | None = None
+    """Draw `best.draw` pictures and keep the best `best.keep` of them, or `count` where that is left out."""
+
+    @model_validator(mode="after")
+    def _best_agrees_with_count(self) -> Self:
+        if self.best is not None:
+            self.best.kept(self.count)
+        return self
 
     @model_validator(mode="after")
     def _record_fits(self) -> Self:

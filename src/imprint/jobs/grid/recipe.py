@@ -110,4 +110,6 @@ class GridRecipe(Config):
             raise ValueError("a prompt matrix lies on x and y; move what stands on x to z")
         if self.generate.count != 1:
             raise ValueError("a cell is one picture: leave generate.count at 1, and give an axis of seeds")
+        if self.generate.best is not None:
+            raise ValueError("a cell is one picture, not the best of several: leave generate.best out")
         return self
