@@ -93,7 +93,8 @@ def test_neither_unit_nor_place_nor_side_matters(
 ) -> None:
     landmarks = hand(bends=POSES[pose])
     other = turned(landmarks * (-1 if mirrored else 1, 1, 1), angles) * scale + scale
-    assert [one.score for one in hand_faults(other)] == pytest.approx([o.score for o in hand_faults(landmarks)], abs=1e-5)
+    before, after = ([fault.score for fault in hand_faults(one)] for one in (landmarks, other))
+    assert after == pytest.approx(before, abs=1e-5)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=63, max_size=63))

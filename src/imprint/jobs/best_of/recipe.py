@@ -42,7 +42,8 @@ class BestOf(Config):
     weights: BestWeights = BestWeights()
     """How much each score counts."""
     defects: tuple[DefectName, ...] = ("outlier",)
-    """Checks for broken pictures: outlier (unlike the others; from 8 drawn on), hands (needs `hand_model`)."""
+    """Checks for broken pictures: outlier (unlike the others; 6 must be drawn, better 16), hands (needs
+    `hand_model`)."""
     hand_model: Path | None = None
     """MediaPipe's file hand_landmarker.task, for the check hands; never downloaded."""
     redraw: int = Field(default=0, ge=0, le=100)
