@@ -64,8 +64,9 @@ class BestResult:
     pictures: tuple[BestPicture, ...]
 
 
-def keep_best(recipe: GenerateRecipe, best: BestOf, choice: Choice, appraiser: Appraiser, out: Path, base: str
-) -> BestResult:  # fmt: skip
+def keep_best(
+    recipe: GenerateRecipe, best: BestOf, choice: Choice, appraiser: Appraiser, out: Path, base: str
+) -> BestResult:
     """Write the kept pictures, the best first, then the manifest beside the best.
 
     Args:
