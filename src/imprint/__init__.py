@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imprint.generation.image_to_image import ImageToImage, image_to_image
     from imprint.generation.text_to_image import TextToImage, text_to_image
     from imprint.jobs.again import AgainRecipe, AgainResult, again
+    from imprint.jobs.best_of.recipe import BestOf
     from imprint.jobs.generate import GenerateResult, generate
     from imprint.jobs.grid import Axis, GridRecipe, GridResult, grid
     from imprint.jobs.personalize import PersonalizeResult, personalize, resume
@@ -36,7 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     # the main job
     "PersonalizeRecipe", "PersonalizeResult", "personalize", "resume",
-    "GenerateRecipe", "GenerateResult", "generate",
+    "GenerateRecipe", "GenerateResult", "generate", "BestOf",
     "AgainRecipe", "AgainResult", "again",
     "Axis", "GridRecipe", "GridResult", "grid",
     # its stages, one by one
@@ -52,6 +53,7 @@ _PLACES = {
     "AgainRecipe": "imprint.jobs.again",
     "AgainResult": "imprint.jobs.again",
     "Axis": "imprint.jobs.grid",
+    "BestOf": "imprint.jobs.best_of.recipe",
     "GridRecipe": "imprint.jobs.grid",
     "GridResult": "imprint.jobs.grid",
     "grid": "imprint.jobs.grid",

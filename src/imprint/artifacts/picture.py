@@ -139,6 +139,15 @@ class ImageRecord(_Recorded):
     """How far an inpainting model did not see what was under the mask."""
 
 
+class ScoreRecord(_Recorded):
+    """One score of a picture that was chosen among several."""
+
+    name: CleanText
+    """What was scored: "total", "subject", "prompt", or a check for defects."""
+    value: float = Field(allow_inf_nan=False)
+    """0 to 1; docs/guides/best-of.md says of each which end is good."""
+
+
 class PictureRecord(_Recorded):
     """All that is needed to make the same picture again."""
 
@@ -218,6 +227,14 @@ class PictureRecord(_Recorded):
     """The same of the negative prompt."""
     styles: tuple[CleanText, ...] = ()
     """Names of the styles that were put around them."""
+    scores: tuple[ScoreRecord, ...] = ()
+    """By which it was chosen; they say nothing about how it was drawn."""
+    judge: CleanText = ""
+    """Who scored it."""
+    chosen_from: int | None = Field(default=None, ge=1)
+    """How many were drawn to choose from, with this many seeds in a row."""
+    chosen_from_seed: int | None = None
+    """The first of these: of `seed`, or of `variation_seed` where that one counted on."""
     kind: Literal["text_to_image", "image_to_image"] = "text_to_image"
     """What was done."""
     imprint: CleanText = ""

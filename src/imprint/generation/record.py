@@ -46,6 +46,7 @@ from imprint.prompts.syntax import Network
 STRIDE_PX = 8
 LONGEST_PX = 4096
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
+SCORES_KEY = "Imprint scores"  # by which a picture was chosen among several
 NETWORK_TAG = re.compile(NETWORK)
 SPLIT_SCHEDULES = (1, 9)  # the version since which A1111 writes the schedule apart from the sampler
 NAMED_SCHEDULES = ("karras", "exponential")  # those that names of samplers ended in until then
@@ -73,7 +74,7 @@ TILINGS: Mapping[str, str] = MappingProxyType({"True": "both", "x": "x", "y": "y
 
 #: Keys that are no instructions: what made the picture, and by whom.
 _SAID_ELSEWHERE = frozenset({
-    "Model", "Model hash", "Version", "User", "App", "Lora hashes", "Template", "Negative Template",
+    "Model", "Model hash", "Version", "User", "App", "Lora hashes", "Template", "Negative Template", SCORES_KEY,
 })  # fmt: skip
 _WHY: Mapping[str, str] = MappingProxyType({
     "TI hashes": "no names and hashes; left out",
@@ -181,6 +182,7 @@ def infotext_of(record: PictureRecord) -> str:
         "Template": record.prompt_template or None,  # these two as the dynamic prompts extension writes them
         "Negative Template": record.negative_prompt_template or None,
         WEIGHTS_KEY: ", ".join(f"{plain_name(one.name)}: {one.kind} {written(one.strength)}" for one in other) or None,
+        SCORES_KEY: ", ".join(f"{one.name} {one.value:.4g}" for one in record.scores) or None,
         "Version": f"Imprint {record.imprint}".replace(".", "-").strip(),
     }
     return render_infotext(_tagged(record.prompt, loras), record.negative_prompt, parameters)

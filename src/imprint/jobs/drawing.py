@@ -5,13 +5,13 @@ Reads: weights of runs. Writes: picture files. Does not: sample.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imprint.artifacts.files import sha256_file
-from imprint.artifacts.picture import AdapterRecord, Picture, PictureRecord, save_picture
+from imprint.artifacts.picture import AdapterRecord, Picture, save_picture
 from imprint.artifacts.picture_file import SUFFIXES, Jpeg, Png, Webp
 from imprint.errors import OutputError
 from imprint.families import Family
@@ -66,9 +66,7 @@ def check_folder(out: Path) -> Path:
     return out
 
 
-def save_numbered(
-    folder: Path, picture: Picture, base: str, form: Png | Jpeg | Webp, said: Mapping[str, object] | None = None
-) -> Path:
+def save_numbered(folder: Path, picture: Picture, base: str, form: Png | Jpeg | Webp) -> Path:
     """Write a picture under the next free number, with its record and the infotext inside.
 
     Args:
@@ -76,23 +74,19 @@ def save_numbered(
         picture: with its record.
         base: what the base is called, for the record.
         form: the kind of file.
-        said: further fields of the record, which only the job knows.
     Returns: the file.
     """
     path = free_path(folder, picture.record.seed, SUFFIXES[form.kind])
-    save_drawn(path, picture, base, form, said)
+    save_drawn(path, picture, base, form)
     return path
 
 
-def save_drawn(
-    path: Path, picture: Picture, base: str, form: Png | Jpeg | Webp, said: Mapping[str, object] | None = None
-) -> None:
+def save_drawn(path: Path, picture: Picture, base: str, form: Png | Jpeg | Webp) -> None:
     """Write a picture with its record and the infotext inside.
 
     Args and errors: as `save_numbered` and `save_picture`.
     """
-    fields = picture.record.model_dump() | dict(said or {}) | {"base_name": base}
-    named = replace(picture, record=PictureRecord.model_validate(fields))
+    named = replace(picture, record=picture.record.model_copy(update={"base_name": base}))
     save_picture(path, named, infotext_of(named.record), form)
 
 

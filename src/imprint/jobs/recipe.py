@@ -9,12 +9,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg, PictureFormat, Png
 from imprint.config import Config
-from imprint.errors import UnknownNameError
-from imprint.evaluation import JUDGES
+from imprint.evaluation.names import JudgeName
 from imprint.generation.canvas import ImageSettings
 from imprint.generation.conditioning import GuidanceSettings
 from imprint.generation.hires import Hires
@@ -23,6 +22,7 @@ from imprint.generation.request import Prompt
 from imprint.generation.sampling import SamplerName, SamplerSettings
 from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
 from imprint.generation.tiling import TilingAxes
+from imprint.jobs.best_of.recipe import BestOf
 from imprint.methods import Lora, MethodConfig
 from imprint.training.denoising import LearningRates, NoiseOptions
 from imprint.training.loop import LoopConfig
@@ -30,14 +30,6 @@ from imprint.training.objectives import Objective, PriorPreservation
 
 PICTURES_LIMIT = 100_000  # of one call
 StyleName = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-def _judge_name(name: str) -> str:
-    try:
-        JUDGES.get(name)
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-    return name
 
 
 class ClassImages(Config):
@@ -117,7 +109,7 @@ class PersonalizeRecipe(Config):
     """Steps, checkpoints, optimiser, averaging."""
     samples: Samples = Samples()
     """What every checkpoint draws."""
-    judge: Annotated[str, AfterValidator(_judge_name)] = "nano"
+    judge: JudgeName = "nano"
     """Who scores the pictures."""
     truth: str | None = None
     """For a subject of the embedded world, its name there: its ground truth is then measured as well."""
@@ -192,6 +184,16 @@ class _Wanted(Config):
     """The kind of file: png, jpeg or webp; each carries the whole record."""
     device: str = "cpu"
     """Where the networks are."""
+    best: BestOf | None = None
+    """Draw `best.draw` pictures and keep the best `best.keep` of them, or `count` where that is left out."""
+
+    @model_validator(mode="after")
+    def _best_agrees_with_count(self) -> Self:
+        if self.best is not None:
+            self.best.kept(self.count)
+            if self.dynamic == "all":
+                raise ValueError("best compares pictures of one prompt: dynamic cannot be 'all'")
+        return self
 
     @model_validator(mode="after")
     def _record_fits(self) -> Self:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imprint.artifacts.picture import AdapterRecord, Picture
+from imprint.artifacts.picture import AdapterRecord, Picture, PictureRecord
 from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg
 from imprint.artifacts.source_picture import read_mask, read_source
 from imprint.config import load_config
@@ -56,12 +56,26 @@ def open_source(picture: Path, mask: Path | None = None) -> Source:
     return Source(read_source(picture), read_mask(mask), picture.name, mask.name)
 
 
-def wishes(recipe: GenerateRecipe, writer: PromptWriter | None = None) -> list[Wish]:
+def settled(recipe: GenerateRecipe) -> tuple[GenerateRecipe, Mapping[str, object]]:
+    """A recipe with its prompts written out once, by its own seed, for pictures that are compared with each other.
+
+    Returns: the recipe, and what records are to say of how the prompts were written.
+    Raises: PromptError: if one cannot be written out.
+    """
+    text = PromptWriter().one(recipe, recipe.seed)
+    changes = {"prompt": text.prompt, "negative_prompt": text.negative_prompt, "styles": (), "dynamic": "off"}
+    return recipe.model_copy(update=changes), text.template
+
+
+def wishes(
+    recipe: GenerateRecipe, writer: PromptWriter | None = None, numbers: Sequence[int] | None = None
+) -> list[Wish]:
     """The pictures that a recipe asks for, in the order of their seeds.
 
     Args:
         recipe: what to draw.
         writer: of prompts, where several recipes share files.
+        numbers: which of them, the first seed's is 0; left out, as many as it asks for.
     Raises:
         PhotoError: if the source or the mask cannot be read.
         PromptError: if a prompt cannot be written out.
@@ -74,7 +88,7 @@ def wishes(recipe: GenerateRecipe, writer: PromptWriter | None = None) -> list[W
     number = recipe.count * max(1, len(every))
     if number > PICTURES_LIMIT:
         raise ConfigError("these are too many pictures", where="count", got=number, allowed=f"{PICTURES_LIMIT}")
-    seeds = _seeds(recipe, number)
+    seeds = _seeds(recipe, range(number) if numbers is None else numbers)
     texts = (
         writer.combination(recipe, every[place % len(every)], seed) if every else writer.one(recipe, seed)
         for place, (seed, _) in enumerate(seeds)
@@ -82,12 +96,12 @@ def wishes(recipe: GenerateRecipe, writer: PromptWriter | None = None) -> list[W
     return [_wish(recipe, source, text, *pair) for text, pair in zip(texts, seeds, strict=True)]
 
 
-def _seeds(recipe: GenerateRecipe, number: int) -> list[tuple[int, int | None]]:
+def _seeds(recipe: GenerateRecipe, numbers: Sequence[int]) -> list[tuple[int, int | None]]:
     """(seed, variation seed) of each picture."""
     if recipe.variation_seed is not None and recipe.variation_strength:
         # Variations are of one picture, so here it is the other seed that counts on.
-        return [(recipe.seed, recipe.variation_seed + place) for place in range(number)]
-    return [(recipe.seed + place, recipe.variation_seed) for place in range(number)]
+        return [(recipe.seed, recipe.variation_seed + number) for number in numbers]
+    return [(recipe.seed + number, recipe.variation_seed) for number in numbers]
 
 
 def _wish(
@@ -123,15 +137,24 @@ def drawn(
         source = some[0].source
         if source is None:
             asked = [wish.request for wish in some if isinstance(wish.request, TextToImage)]
-            yield from text_to_image(
+            pictures = text_to_image(
                 family, asked, adapters=adapters, on_step=tell, batch=batch, shelf=shelf, open_upscaler=open_upscaler
             )
         else:
             begun = [wish.request for wish in some if isinstance(wish.request, ImageToImage)]
-            yield from image_to_image(
+            pictures = image_to_image(
                 family, source, begun, adapters=adapters, on_step=tell, batch=batch, shelf=shelf
             )
+        yield from (_said(wish, picture) for wish, picture in zip(some, pictures, strict=True))
         done += len(some)
+
+
+def _said(wish: Wish, picture: Picture) -> Picture:
+    """The picture with how its prompts were written in its record."""
+    if not wish.template:
+        return picture
+    record = PictureRecord.model_validate(picture.record.model_dump() | dict(wish.template))
+    return Picture(picture.pixels_HWC, record)
 
 
 def _counted(on_step: OnGenerationStep | None, done: int, pictures: int) -> OnGenerationStep | None:

@@ -17,7 +17,8 @@ def shown_record(found: FoundRecord) -> dict[str, Any]:
     """What is shown of a record, whoever wrote it: the tool, where it stands, then what it says."""
     head = {"tool": found.tool, "place": found.place}
     if found.record is not None:
-        return head | found.record.model_dump(mode="json")
+        scores = {one.name: one.value for one in found.record.scores}
+        return head | found.record.model_dump(mode="json") | {"scores": scores}
     return head | (_shown_infotext(found.infotext) if found.infotext else {"graph": dict(found.graph)})
 
 

@@ -99,7 +99,10 @@ def generate(
     sets: SetFlag = None,
     json: JsonFlag = False,
 ) -> None:
-    """Draw pictures; prints the path of each."""
+    """Draw pictures; prints the path of each.
+
+    With `--set best.draw=16` that many are drawn, scored by a judge, and the best kept.
+    """
     from imprint.jobs.recipe import GenerateRecipe
 
     given = {
@@ -111,7 +114,16 @@ def generate(
 
     with job():
         result = draw(recipe)
-    print_json(result) if json else print_lines(*result.pictures)
+    if json:
+        print_json(result)
+        return
+    if result.best is not None:
+        from imprint.app.cli.best import best_table
+
+        print_table(best_table(result.best))
+        print_lines(*result.pictures, result.best.manifest)
+        return
+    print_lines(*result.pictures)
 
 
 @app.command()

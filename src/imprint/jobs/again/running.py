@@ -80,7 +80,7 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
         source = open_source(begun.source, begun.mask) if begun else None
         wish = Wish(request, source, _template(recipe, located))
         picture = next(drawn(family, [wish], adapters=adapters, shelf=shelf, open_upscaler=open_upscaler))
-    path = save_numbered(out, picture, base_name(located.base), recipe.format, wish.template)
+    path = save_numbered(out, picture, base_name(located.base), recipe.format)
     return AgainResult(path, notes, _same_pixels(recipe, located, path))
 
 

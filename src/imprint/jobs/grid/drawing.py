@@ -169,7 +169,7 @@ class Draughtsman:
         )
         for one, picture in zip(asked, pictures, strict=True):
             path = self.manifest.folder / CELLS / file_name(one.cell, one.key)
-            save_drawn(path, picture, base_name(base), one.cell.recipe.format, one.wish.template)
+            save_drawn(path, picture, base_name(base), one.cell.recipe.format)
             yield Kept(path, sha256_file(path), (time.monotonic() - begun) / len(asked))
 
     def stop_if_asked(self) -> None:

@@ -14,7 +14,8 @@ from imprint.jobs.recipe import GenerateRecipe
 from imprint.registry import nearest
 
 REPLACE, ORDER, SIZE = "prompt_replace", "prompt_order", "size"
-NO_AXIS = ("out", "count", "batch", "device", "max_combinations")  # they decide where and how fast, not what is drawn
+#: They decide where, how fast and what is kept, not what is drawn.
+NO_AXIS = ("out", "count", "batch", "device", "max_combinations", "best")
 
 #: Names of the same in A1111 and Forge, in small letters with `_` between words.
 ALIASES = {
@@ -54,11 +55,12 @@ def axis_field(name: str, where: str) -> str:
     path = field_named(name) or field_named(known)
     if path is None:
         candidates = [place.dotted for place in every_place(GenerateRecipe) if place.path]
-        candidates = [one for one in candidates if one not in NO_AXIS] + [REPLACE, ORDER, SIZE, *ALIASES]
+        candidates = [one for one in candidates if one.partition(".")[0] not in NO_AXIS]
+        candidates += [REPLACE, ORDER, SIZE, *ALIASES]
         near = nearest(asked, candidates)
         hint = f"did you mean `{ALIASES.get(near, near)}`?" if near else "`imprint explain --recipe generate` lists all"
         raise ConfigError("there is no such field to vary", where=where, got=name, hint=hint)
-    if path in NO_AXIS:
+    if path.partition(".")[0] in NO_AXIS:
         raise ConfigError("this field does not change a picture", where=where, got=name)
     if tables(type_of(path)):
         raise ConfigError("this is a table; an axis is one of its fields", where=where, got=name)

@@ -112,4 +112,6 @@ class GridRecipe(Config):
             raise ValueError("a cell is one picture: leave generate.count at 1, and give an axis of seeds")
         if self.generate.dynamic == "all":
             raise ValueError("a cell is one picture: generate.dynamic cannot be 'all'; give an axis of prompt_replace")
+        if self.generate.best is not None:
+            raise ValueError("a cell is one picture, not the best of several: leave generate.best out")
         return self
