@@ -34,6 +34,9 @@ def _judge_name(name: str) -> str:
     return name
 
 
+JudgeName = Annotated[str, AfterValidator(_judge_name)]
+
+
 class ClassImages(Config):
     """Pictures of the class, drawn by the base itself; used by the objective prior_preservation only."""
 
@@ -111,7 +114,7 @@ class PersonalizeRecipe(Config):
     """Steps, checkpoints, optimiser, averaging."""
     samples: Samples = Samples()
     """What every checkpoint draws."""
-    judge: Annotated[str, AfterValidator(_judge_name)] = "nano"
+    judge: JudgeName = "nano"
     """Who scores the pictures."""
     truth: str | None = None
     """For a subject of the embedded world, its name there: its ground truth is then measured as well."""
