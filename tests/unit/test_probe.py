@@ -18,7 +18,8 @@ pytestmark = pytest.mark.unit
 
 Captured = pytest.CaptureFixture[str]
 QUICK: dict[str, Any] = {"base": str(tiny_base()), "seeds": 3, "steps": 1}
-VOCABULARY = ["b", "brown</w>", "rown</w>", "fox</w>", "tit</w>", "lamp</w>", "vqk</w>", "zeko</w>", "ab</w>", "Cap</w>"]
+WHOLE = ("brown", "rown", "fox", "tit", "lamp", "vqk", "zeko", "ab", "Cap")
+VOCABULARY = ["b", *(f"{word}</w>" for word in WHOLE)]
 
 
 def quick(*arguments: str) -> list[str]:
@@ -60,6 +61,13 @@ def test_whole_words_come_first_and_pieces_rude_words_and_the_class_never() -> N
     assert found(tokens=1) == ["zeko", "vqk", "fox", "brown"]
     assert found(tokens=1, avoid=("Fox",), pronounceable=True) == ["zeko"]
     assert found(tokens=1, texts=2) == ["zeko", "vqk"]
+
+
+def test_what_captions_say_and_its_parts_are_no_candidates() -> None:
+    recipe = TokenRecipe(class_word="lamp", tokens=1)
+    vocabulary = {text: number for number, text in enumerate(VOCABULARY)}
+    pool = find_candidates(recipe, vocabulary, word_ids, said=("fox", "zekos"))
+    assert [one.text for one in pool.candidates] == ["vqk", "brown"]
 
 
 def test_strings_are_of_several_tokens_and_of_the_seed() -> None:

@@ -57,7 +57,8 @@ class Pool:
 
 
 def find_candidates(
-    recipe: TokenRecipe, vocabulary: Mapping[str, int], token_ids: Callable[[str], list[int]]
+    recipe: TokenRecipe, vocabulary: Mapping[str, int], token_ids: Callable[[str], list[int]],
+    said: Iterable[str] = (),
 ) -> Pool:
     """Choose candidates.
 
@@ -68,10 +69,12 @@ def find_candidates(
         recipe: what is wanted; its seed decides the strings.
         vocabulary: tokens by their text, those that end a word with `</w>`.
         token_ids: of a text.
+        said: words that the base's captions are known to say; neither they nor their parts are candidates.
     Returns: at most `recipe.texts`.
     """
     words = {text.removesuffix(WORD_END): number for text, number in vocabulary.items() if text.endswith(WORD_END)}
-    unwanted = _pieces(words) | {word.lower() for word in (*recipe.avoid, *recipe.class_word.split())}
+    plain = {word.lower() for word in (*said, *recipe.avoid, *recipe.class_word.split())}
+    unwanted = _pieces({*words, *said}) | plain
     whole = [
         Candidate(text, (number,))
         for text, number in sorted(words.items(), key=lambda item: -item[1])

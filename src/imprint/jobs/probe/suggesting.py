@@ -16,7 +16,7 @@ from imprint.errors import InputError
 from imprint.evaluation.concepts import Estimate, agreement
 from imprint.families import read_diffusers_folder
 from imprint.families.sd1.networks import load_tokenizer
-from imprint.jobs.base_names import base_path
+from imprint.jobs.base_names import NANO, base_path
 from imprint.jobs.bases import open_base
 from imprint.jobs.probe.candidates import find_candidates
 from imprint.jobs.probe.looking import Looks, look
@@ -33,6 +33,7 @@ from imprint.jobs.probe.probing import (
 )
 from imprint.jobs.probe.recipe import TokenRecipe
 from imprint.jobs.probe.texts import TextFigures, measure_texts
+from imprint.nano.world.captions import PROMPT_WORDS
 
 MEANINGLESS = 0.15  # of what ordinary words move: within this a word counts as one that means nothing
 NEARLY = 0.35  # above this it means something
@@ -107,7 +108,8 @@ def suggest_tokens(recipe: TokenRecipe) -> TokenResult:
         InputError: if its vocabulary has no candidate.
     """
     family = open_base(recipe.base, "fp32", recipe.device)
-    pool = find_candidates(recipe, vocabulary_of(recipe.base), family.token_ids)
+    said = PROMPT_WORDS if recipe.base == NANO else ()  # of other bases nobody has a list of what their captions said
+    pool = find_candidates(recipe, vocabulary_of(recipe.base), family.token_ids, said)
     if not pool.candidates:
         raise InputError(
             "this base's tokenizer has no word that could be a name", where=recipe.base,
