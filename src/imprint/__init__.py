@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imprint.jobs.generate import GenerateResult, generate
     from imprint.jobs.grid import Axis, GridRecipe, GridResult, grid
     from imprint.jobs.personalize import PersonalizeResult, personalize, resume
+    from imprint.jobs.probe import ProbeRecipe, ProbeResult, TokenRecipe, TokenResult, probe, suggest_tokens
     from imprint.jobs.recipe import GenerateRecipe, PersonalizeRecipe
     from imprint.latents import encode_dataset
     from imprint.photos import read_photos
@@ -40,6 +41,8 @@ __all__ = [
     "GenerateRecipe", "GenerateResult", "generate", "BestOf",
     "AgainRecipe", "AgainResult", "again",
     "Axis", "GridRecipe", "GridResult", "grid",
+    "ProbeRecipe", "ProbeResult", "probe",
+    "TokenRecipe", "TokenResult", "suggest_tokens",
     # its stages, one by one
     "read_photos", "build_dataset", "open_family", "encode_dataset", "TextToImage", "text_to_image",
     "Hires", "ImageSettings", "ImageToImage", "Source", "image_to_image",
@@ -62,6 +65,12 @@ _PLACES = {
     "PersonalizeRecipe": "imprint.jobs.recipe",
     "PersonalizeResult": "imprint.jobs.personalize",
     "again": "imprint.jobs.again",
+    "ProbeRecipe": "imprint.jobs.probe",
+    "ProbeResult": "imprint.jobs.probe",
+    "TokenRecipe": "imprint.jobs.probe",
+    "TokenResult": "imprint.jobs.probe",
+    "probe": "imprint.jobs.probe",
+    "suggest_tokens": "imprint.jobs.probe",
     "personalize": "imprint.jobs.personalize",
     "resume": "imprint.jobs.personalize",
     "generate": "imprint.jobs.generate",

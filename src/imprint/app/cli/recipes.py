@@ -16,6 +16,8 @@ RECIPES.add("personalize", "imprint.jobs.recipe:PersonalizeRecipe")
 RECIPES.add("generate", "imprint.jobs.recipe:GenerateRecipe")
 RECIPES.add("again", "imprint.jobs.again:AgainRecipe")
 RECIPES.add("grid", "imprint.jobs.grid:GridRecipe")
+RECIPES.add("probe", "imprint.jobs.probe:ProbeRecipe")
+RECIPES.add("token-suggest", "imprint.jobs.probe:TokenRecipe")
 RECIPES.add("nano-report", "imprint.jobs.nano.report:Plan")
 RECIPES.add("nano-benchmark", "imprint.jobs.benchmark:BenchmarkRecipe")
 

@@ -17,6 +17,7 @@ from imprint.app.cli.job import job
 from imprint.app.cli.nano import nano
 from imprint.app.cli.output import print_fields, print_json, print_lines, print_table
 from imprint.app.cli.prompt import prompt
+from imprint.app.cli.tokens import token
 from imprint.config import describe, load_config
 from imprint.config import explain as explained
 
@@ -28,6 +29,7 @@ app = Typer(
 )
 app.add_typer(nano, name="nano")
 app.add_typer(prompt, name="prompt")
+app.add_typer(token, name="token")
 
 
 def _version(wanted: bool) -> None:
@@ -143,6 +145,31 @@ def grid(out: OutFlag = None, config: ConfigFlag = None, sets: SetFlag = None, j
     print_json(result) if json else print_lines(*failed, *sheets, f"cells    {result.manifest}")
     if failed:
         raise Exit(1)
+
+
+@app.command()
+def probe(
+    phrase: Annotated[str, Argument(metavar="PHRASE", help="A word, a name or a few words.")],
+    class_word: Annotated[str | None, Option("--class", metavar="WORD", help="What it would stand before.")] = None,
+    base: BaseFlag = None,
+    config: ConfigFlag = None,
+    sets: SetFlag = None,
+    json: JsonFlag = False,
+) -> None:
+    """Measure how well a base knows a phrase.
+
+    Between words that it knows and strings that mean nothing, by pictures of the same seeds.
+    """
+    from imprint.jobs.probe import ProbeRecipe
+
+    given = {"phrase": phrase, "class_word": class_word, "base": base}
+    recipe = load_config(ProbeRecipe, config, sets or (), given, explain="imprint explain --recipe probe")
+    from imprint.app.cli.probe_view import probe_view
+    from imprint.jobs.probe import probe as run
+
+    with job():
+        result = run(recipe)
+    print_json(result) if json else print_table(*probe_view(result))
 
 
 @app.command()

@@ -1,0 +1,95 @@
+"""What a base's text encoder makes of candidates: cheap, for all of them, before anything is drawn.
+
+Reads: a family. Writes: numbers. Does not: draw.
+"""
+
+# B texts, N places of a window, D text width
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imprint.families import Family
+from imprint.jobs.probe.candidates import Candidate
+from imprint.jobs.probe.looking import prompt_of
+from imprint.jobs.probe.recipe import TokenRecipe
+from imprint.jobs.progress import announce
+
+TEXT_BATCH = 128  # texts encoded at a time: 30 MB of hidden states at the width of Stable Diffusion 1
+LEAST = 1e-9  # of a shift or a norm that others are divided by
+
+
+@dataclass(frozen=True)
+class TextFigures:
+    """What the text encoder makes of one candidate, against the median of ordinary words.
+
+    Attributes:
+        candidate: the word.
+        shift: how far it moves the encoding of the class prompt; 1 is as far as ordinary words do.
+        norm: length of the longest of its token vectors; 1 is that of ordinary words. A token that was hardly trained
+            keeps the length it began with, or loses some by weight decay.
+    """
+
+    candidate: Candidate
+    shift: float
+    norm: float
+
+
+def measure_texts(
+    family: Family, recipe: TokenRecipe, candidates: Sequence[Candidate]
+) -> tuple[list[TextFigures], list[TextFigures]]:
+    """Measure candidates by their texts.
+
+    Returns: those of the recipe's ordinary words, and those of the candidates, the least meaning first, by the mean of
+        their ranks in shift and in norm.
+    """
+    ordinary = [Candidate(word, tuple(family.token_ids(word))) for word in recipe.ordinary]
+    words = [*ordinary, *candidates]
+    shifts, norms = _shifts(family, recipe, words), _norms(family, words)
+    first = len(ordinary)
+    shift_unit, norm_unit = (max(float(np.median(values[:first])), LEAST) for values in (shifts, norms))
+    figures = [
+        TextFigures(word, shift / shift_unit, norm / norm_unit)
+        for word, shift, norm in zip(words, shifts, norms, strict=True)
+    ]
+    order = np.argsort(_ranks(shifts[first:]) + _ranks(norms[first:]), kind="stable")
+    return figures[:first], [figures[first + int(place)] for place in order]
+
+
+def _ranks(values: Sequence[float]) -> NDArray[np.intp]:
+    return np.argsort(np.argsort(values, kind="stable"))
+
+
+def _shifts(family: Family, recipe: TokenRecipe, candidates: Sequence[Candidate]) -> list[float]:
+    """1 - cosine of the encoding of the class prompt with and without each candidate, 0..2."""
+    class_D = _encodings(family, [prompt_of(recipe, recipe.class_word)])[0]
+    tell = announce("texts")
+    found: list[float] = []
+    for start in range(0, len(candidates), TEXT_BATCH):
+        prompts = [prompt_of(recipe, one.text, recipe.class_word) for one in candidates[start : start + TEXT_BATCH]]
+        cosine_B = torch.cosine_similarity(_encodings(family, prompts), class_D[None], dim=1)
+        found += [float(value) for value in 1.0 - cosine_B]
+        tell(len(found), len(candidates))
+    return found
+
+
+def _encodings(family: Family, prompts: Sequence[str]) -> Tensor:
+    """The mean of each prompt's hidden states over its whole window, float64 (B, D).
+
+    Cross-attention reads every place, padding included, which in CLIP carries what stands before it. The end token
+    alone, CLIP's own summary, tells nothing here: any word in pieces throws it far off (docs/lab-log.md).
+    """
+    with torch.no_grad():
+        return family.encode_text(list(prompts)).text_BND.double().mean(dim=1).cpu()
+
+
+def _norms(family: Family, candidates: Sequence[Candidate]) -> list[float]:
+    named = family.parameters("text_encoder").items()
+    table = next(value for name, value in named if name.endswith("token_embedding.weight"))
+    lengths = table.detach().double().square().sum(dim=1).sqrt().cpu()
+    return [float(lengths[list(one.tokens)].max()) for one in candidates]
