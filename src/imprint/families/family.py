@@ -8,6 +8,7 @@ Shapes: B batch, C channels, H W pixels, c h w latent channels and cells, N toke
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -173,6 +174,22 @@ class Family(Protocol):
 
     def predict(self, x_Bchw: Tensor, timestep_B: Tensor, text_BND: Tensor) -> Tensor:
         """The raw output for noisy latents, in the shape and dtype of `x_Bchw`; timesteps may be fractional."""
+        ...
+
+    def drawing(self) -> AbstractContextManager[None]:
+        """Predictions without gradients may be faster inside, and differ in their last bits.
+
+        Weights must not change inside. Rows of `x_Bchw` that are one row, expanded, are computed once as far as they
+        are alike; the same tensor as `text_BND` again is not read again.
+        """
+        ...
+
+    def compiled(self, mode: str = "reduce-overhead") -> AbstractContextManager[None]:
+        """Pictures are drawn by a compiled U-Net inside; nothing of it is left afterwards.
+
+        Args:
+            mode: of torch.compile.
+        """
         ...
 
     def module_names(self, layers: Layers) -> list[str]:

@@ -5,6 +5,7 @@ Reads: a base, a run's result. Writes: picture files with their record inside. D
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from imprint.jobs.bases import open_base
 from imprint.jobs.drawing import Learnt, applied, check_folder, save_numbered
 from imprint.jobs.networks import open_shelf
 from imprint.jobs.personalize import RESULT, load_recipe
+from imprint.jobs.previews import previews
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
 
@@ -39,9 +41,14 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     found = sources(recipe)
     out = check_folder(recipe.out or (found.run.path / "pictures" if found.run else Path("pictures")))
     family = open_base(found.base, "fp32", recipe.device)
-    with applied(family, found.learnt) as adapters:
+    with (
+        applied(family, found.learnt) as adapters,
+        family.compiled() if recipe.compile else nullcontext(),
+        previews(family, out, recipe.preview, recipe.preview_every) as on_step,
+    ):
         pictures = text_to_image(
-            family, requests(recipe), adapters=adapters, batch=recipe.batch, shelf=open_shelf(recipe.networks)
+            family, requests(recipe), adapters=adapters, batch=recipe.batch, shelf=open_shelf(recipe.networks),
+            on_step=on_step,
         )
         tell = announce("pictures")
         paths: list[Path] = []

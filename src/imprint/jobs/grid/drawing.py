@@ -33,7 +33,9 @@ from imprint.training.stopping import StopRequest
 log = logging.getLogger(__name__)
 
 MODEL_FILES = ("safetensors", "json", "txt")  # weights, configurations, the tokenizer's words
-WITHOUT_EFFECT = {"out", "device", "batch", "base", "run"}  # base and run count by what is in them
+WITHOUT_EFFECT = {  # base and run count by what is in them
+    "out", "device", "batch", "base", "run", "preview", "preview_every", "compile",
+}  # fmt: skip
 #: What may befall one cell and need not end the grid; torch says RuntimeError for all that a network cannot do,
 #: memory that does not suffice among it.
 FAILURES = (ImprintError, RuntimeError)

@@ -14,7 +14,8 @@ from imprint.jobs.recipe import GenerateRecipe
 from imprint.registry import nearest
 
 REPLACE, ORDER, SIZE = "prompt_replace", "prompt_order", "size"
-NO_AXIS = ("out", "count", "batch", "device")  # they decide where and how fast, not what is drawn
+# They decide where, how fast and how visibly, not what is drawn.
+NO_AXIS = ("out", "count", "batch", "device", "preview", "preview_every", "compile")
 
 #: Names of the same in A1111 and Forge, in small letters with `_` between words.
 ALIASES = {
