@@ -47,7 +47,7 @@ def test_a_preview_of_the_embedded_base_looks_like_its_picture() -> None:
     picture = next(text_to_image(family, [request], on_step=lambda step: last.append(step.sampler.denoised_Bchw)))
     small = picture.pixels_HWC.reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
     preview = latent_colours(family).pictures(last[-1])[0]
-    # Measured over six prompts: 0.88 to 0.97.
+    # Measured over six prompts at 25 steps: 0.94 in the mean, 0.88 at least.
     assert np.corrcoef(small.ravel(), preview.ravel())[0, 1] > 0.8
 
 
