@@ -66,8 +66,9 @@ docs: $(STAMP)  ## write the reference pages of recipes and samplers again from 
 	@PYTHONPATH=tests $(BIN)/python -m surface.recipe_pages
 	@PYTHONPATH=tests $(BIN)/python -m surface.sampler_page
 
-bench: $(STAMP)  ## our training step against a plain loop
+bench: $(STAMP)  ## our training step against a plain loop, our pictures against diffusers
 	@$(BIN)/python benchmarks/train_step.py
+	@$(BIN)/python benchmarks/generate.py
 
 clean:  ## remove the environment and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist

@@ -1,4 +1,4 @@
-"""The training benchmark: both sides compute the same thing, and it runs to its table."""
+"""The benchmarks of training and drawing: both sides compute the same thing, and they run to their tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any, cast
 import pytest
 import torch
 from benchmarks.bases import open_case, pictures
+from benchmarks.drawing_sides import Task
 from benchmarks.duel import Measured, Result
+from benchmarks.generate import WHAT
+from benchmarks.generate import main as draw
 from benchmarks.our_loop import OurLoop, first_draws, first_items
 from benchmarks.plain_loop import PlainLoop
 from benchmarks.report import warnings
@@ -91,3 +94,19 @@ def test_different_losses_are_warned_of(tmp_path: Path) -> None:
     side = Measured([[1.0]], [[1.0]], peak_gb=1, first_loss=1.0, trained=7)
     result = Result(tiny_setup(tmp_path, "lora"), True, side, replace(side, first_loss=1.1))
     assert "first losses differ" in " ".join(warnings(result))
+
+
+def test_the_benchmark_of_drawing_runs_to_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "generate.json"
+    arguments = ["--case", "tiny", "--base", str(tiny_base()), "--rounds", "2", "--threads", "1", "--json", str(file)]
+    assert draw(arguments) == 0
+    out, result = capsys.readouterr().out, json.loads(file.read_text())
+    assert "same prompt" in out and "diffusers" in out and "unguided" in out
+    assert result["difference"] <= 1 and result["preview_share"] > 0
+    assert [pair["name"] for pair in result["pairs"]] == list(WHAT)
+    assert all(seconds > 0 for pair in result["pairs"] for turn in pair["first"] + pair["second"] for seconds in turn)
+
+
+def test_new_prompts_of_a_turn_are_all_new() -> None:
+    task = Task(pictures=2, steps=1, side_px=32, same_prompt=False)
+    assert len({prompt for turn in range(3) for prompt in task.prompts(turn)}) == 6

@@ -8,6 +8,7 @@ Shapes: B batch, C channels, H W pixels, c h w latent channels and cells, N toke
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -183,6 +184,22 @@ class Family(Protocol):
             x_Bchw: noisy latents; behind them, along dim 1, the `beside_channels`.
             timestep_B: 0..T-1.
             text_BND: what is to be drawn.
+        """
+        ...
+
+    def drawing(self) -> AbstractContextManager[None]:
+        """Predictions without gradients may be faster inside, and differ in their last bits.
+
+        Weights must not change inside. Rows of `x_Bchw` that are one row, expanded, are computed once as far as they
+        are alike; the same tensor as `text_BND` again is not read again.
+        """
+        ...
+
+    def compiled(self, mode: str = "reduce-overhead") -> AbstractContextManager[None]:
+        """Pictures are drawn by a compiled U-Net inside; nothing of it is left afterwards.
+
+        Args:
+            mode: of torch.compile.
         """
         ...
 

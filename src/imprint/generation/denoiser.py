@@ -54,6 +54,7 @@ def guided_denoiser(
         arXiv:2305.08891, equations 15 and 16.
     """
     stands = progress or Progress(1)
+    joined: dict[tuple[int, ...], Tensor] = {}  # texts as the network reads them: the same tensor while they are alike
 
     def denoise(x_Bchw: Tensor, sigma: float) -> Tensor:
         alpha = 1 / math.sqrt(1 + sigma**2)
@@ -66,7 +67,7 @@ def guided_denoiser(
         shown_Bchw = x_Bchw * alpha
         if beside_1khw is not None:
             shown_Bchw = torch.cat([shown_Bchw, beside_1khw.to(x_Bchw).expand(len(told), -1, -1, -1)], dim=1)
-        answers = _answers(family, shown_Bchw, timestep, asks)
+        answers = _answers(family, shown_Bchw, timestep, asks, joined)
         prediction_Bchw = torch.stack([_guided(family, asks, answers, place, guidance) for place in range(len(told))])
         stands.calls += 1
         # `denoised_from_prediction`, with x still divided by alpha.
@@ -86,14 +87,24 @@ def _asks(picture: int, told: Conditioning, scale: float, unit: int) -> list[_As
     return [_Ask(picture, told.negative.at(unit), 1 - total), *wanted]
 
 
-def _answers(family: Family, shown_Bchw: Tensor, timestep: float, asks: Sequence[_Ask]) -> list[Tensor]:
+def _answers(
+    family: Family, shown_Bchw: Tensor, timestep: float, asks: Sequence[_Ask], joined: dict[tuple[int, ...], Tensor]
+) -> list[Tensor]:
     """The network's prediction (c, h, w) for every ask."""
     out: dict[int, Tensor] = {}
+    timestep_1 = torch.full((1,), timestep, dtype=torch.float32, device=shown_Bchw.device)
     for places in alike([ask.text_1ND for ask in asks]).values():
-        pictures = torch.tensor([asks[place].picture for place in places], device=shown_Bchw.device)
-        timesteps = torch.full((len(places),), timestep, dtype=torch.float32, device=shown_Bchw.device)
-        texts_BND = torch.cat([asks[place].text_1ND for place in places])
-        predicted = family.predict(shown_Bchw[pictures], timesteps, texts_BND)
+        texts = [asks[place].text_1ND for place in places]
+        key = tuple(map(id, texts))
+        if key not in joined:
+            joined[key] = texts[0] if len(texts) == 1 else torch.cat(texts)
+        pictures = [asks[place].picture for place in places]
+        if len(set(pictures)) == 1:
+            # One row, expanded: the family may see that it is one.
+            rows_Bchw = shown_Bchw[pictures[0]].expand(len(places), -1, -1, -1)
+        else:
+            rows_Bchw = shown_Bchw[torch.tensor(pictures, device=shown_Bchw.device)]
+        predicted = family.predict(rows_Bchw, timestep_1.expand(len(places)), joined[key])
         out.update(zip(places, predicted, strict=True))
     return [out[place] for place in range(len(asks))]
 

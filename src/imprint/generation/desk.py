@@ -105,7 +105,7 @@ def only_drawing(family: Family) -> Generator[None]:
     for module in training:
         module.training = False
     try:
-        with torch.no_grad():
+        with torch.no_grad(), family.drawing():
             yield
     finally:
         for module in training:

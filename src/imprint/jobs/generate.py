@@ -6,6 +6,7 @@ Reads: a base, a run's result. Writes: picture files with their record inside, w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from imprint.jobs.best_of.recipe import BestOf
 from imprint.jobs.drawing import Learnt, applied, check_folder, save_numbered
 from imprint.jobs.networks import open_shelf
 from imprint.jobs.personalize import RESULT, load_recipe
+from imprint.jobs.previews import previews
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.jobs.upscalers import upscaler_opener
@@ -54,12 +56,17 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     wanted = [] if recipe.best else wishes(recipe)  # what cannot be read is told before the base is opened
     family = open_base(found.base, "fp32", recipe.device)
     shelf, open_upscaler = open_shelf(recipe.networks), upscaler_opener(recipe.upscalers, recipe.device)
-    with applied(family, found.learnt) as adapters:
+    with (
+        applied(family, found.learnt) as adapters,
+        family.compiled() if recipe.compile else nullcontext(),
+        previews(family, out, recipe.preview, recipe.preview_every) as on_step,
+    ):
 
         def draw(asked: Sequence[Wish]) -> Iterator[Picture]:
             return drawn(
-                family, asked, adapters=adapters, batch=recipe.batch, shelf=shelf, open_upscaler=open_upscaler
-            )
+                family, asked, adapters=adapters, batch=recipe.batch, on_step=on_step, shelf=shelf,
+                open_upscaler=open_upscaler,
+            )  # fmt: skip
 
         if recipe.best is not None:
             kept = _best(recipe, recipe.best, family, found, draw, out)

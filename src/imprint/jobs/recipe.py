@@ -186,6 +186,12 @@ class _Wanted(Config):
     """The kind of file: png, jpeg or webp; each carries the whole record."""
     device: str = "cpu"
     """Where the networks are."""
+    preview: Literal["off", "fast", "full"] = "off"
+    """Show what appears in OUT/preview.png, of `imprint generate` alone: fast guesses colours, full decodes them."""
+    preview_every: int = Field(default=5, ge=1, le=500)
+    """Steps from one preview to the next."""
+    compile: bool = False
+    """Compile the U-Net (torch.compile), of `imprint generate` alone: slow at first, for many pictures on a GPU."""
     best: BestOf | None = None
     """Draw `best.draw` pictures and keep the best `best.keep` of them, or `count` where that is left out."""
 

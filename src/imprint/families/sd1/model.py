@@ -8,7 +8,8 @@ Shapes: B batch, C channels, H W pixels, c h w latent channels and cells, N toke
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,10 +21,12 @@ from imprint.errors import ModelError
 from imprint.families.detect import detect_family
 from imprint.families.diffusers_folder import DiffusersFolder, read_diffusers_folder
 from imprint.families.family import LatentMoments, Layers, Part, PredictionKind, TextEncoding, TextWindow
+from imprint.families.sd1.drawing import Drawing, Walk, can_walk
 from imprint.families.sd1.networks import load_network, load_tokenizer, native_name
 from imprint.families.sd1.saving import save_model
 from imprint.families.sd1.scheduler import alphas_cumprod, prediction_kind, scheduler_config
 from imprint.families.sd1.text import hidden_states, token_ids, window_of
+from imprint.families.sd1.walking import walk
 
 if TYPE_CHECKING:
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
@@ -72,6 +75,8 @@ class StableDiffusion1:
         self.native_px = self.latent_stride * int(cells if isinstance(cells, int) else max(cells))
         self.latent_scale = float(self._setting("vae", "scaling_factor") or LATENT_SCALE)
         self._hash_of, self._base_hash = hash_of, ""
+        self._drawing: Drawing | None = None
+        self._compiled: Walk | None = None
         # Taken before any method wraps a module, so that names stay those of the base.
         self._parameters = {part: self._own_parameters(part) for part in PARTS}
         self._leaves = {part: self._leaf_names(part) for part in PARTS}
@@ -211,10 +216,48 @@ class StableDiffusion1:
             timestep_B: 0..T-1, integer or fractional.
             text_BND: from `encode_text`.
         """
+        if self._drawing and not torch.is_grad_enabled():
+            quick = self._drawing.predict(x_Bchw, timestep_B, text_BND)
+            if quick is not None:
+                return quick
         text_BND = text_BND.to(self.device, self.dtype)
         timestep_B = timestep_B.to(self.device)
         output = self.unet(x_Bchw.to(self.device, self.dtype), timestep_B, encoder_hidden_states=text_BND)
         return cast("Tensor", output.sample).to(x_Bchw.dtype)
+
+    @contextmanager
+    def drawing(self) -> Generator[None]:
+        """Predictions without gradients are faster inside, and differ in their last bits: what stays is kept.
+
+        Weights must not change inside; hooks may come, go and change what they add.
+        """
+        before = self._drawing
+        self._drawing = Drawing(self.unet, self._compiled) if can_walk(self.unet) else None
+        try:
+            yield
+        finally:
+            self._drawing = before
+
+    @contextmanager
+    def compiled(self, mode: str = "reduce-overhead", backend: str = "inductor") -> Generator[None]:
+        """Draw with a compiled U-Net inside; nothing of it is left afterwards.
+
+        The first picture of a size waits for the compiler. While a prompt's networks are on the base it is not used.
+
+        Args:
+            mode: of torch.compile; "reduce-overhead" records graphs on a GPU.
+            backend: of torch.compile.
+        Raises: ModelError: if this U-Net is of a kind that cannot be compiled here.
+        """
+        if not can_walk(self.unet):
+            what = "this U-Net has settings or attention processors that cannot be compiled here"
+            raise ModelError(what, where=self.folder, hint="draw without compile")
+        options: dict[str, Any] = {"mode": mode} if backend == "inductor" else {}
+        self._compiled = cast("Walk", cast("Any", torch).compile(walk, backend=backend, dynamic=False, **options))
+        try:
+            yield
+        finally:
+            self._compiled = None
 
     def module_names(self, layers: Layers) -> list[str]:
         """Leaf modules of the U-Net: all of them; the four projections of attention; or those of cross-attention."""

@@ -41,10 +41,10 @@ from imprint.weights.shelf import Shelf
 log = logging.getLogger(__name__)
 
 MODEL_FILES = ("safetensors", "json", "txt")  # weights, configurations, the tokenizer's words
-#: Base, run and networks count by what is in them, prompts as they were written out.
+#: Base, run and networks count by what is in them, prompts as they were written out; the rest changes no pixel.
 WITHOUT_EFFECT = {
     "out", "device", "batch", "base", "run", "networks", "prompt", "negative_prompt", "styles", "styles_files",
-    "wildcards", "dynamic", "max_combinations",
+    "wildcards", "dynamic", "max_combinations", "upscalers", "preview", "preview_every", "compile",
 }  # fmt: skip
 #: What may befall one cell and need not end the grid; torch says RuntimeError for all that a network cannot do,
 #: memory that does not suffice among it.

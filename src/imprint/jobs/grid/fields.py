@@ -14,8 +14,8 @@ from imprint.jobs.recipe import GenerateRecipe
 from imprint.registry import nearest
 
 REPLACE, ORDER, SIZE = "prompt_replace", "prompt_order", "size"
-#: They decide where, how fast and what is kept, not what is drawn.
-NO_AXIS = ("out", "count", "batch", "device", "max_combinations", "best")
+#: They decide where, how fast, how visibly and what is kept, not what is drawn.
+NO_AXIS = ("out", "count", "batch", "device", "max_combinations", "best", "preview", "preview_every", "compile")
 
 #: Names of the same in A1111 and Forge, in small letters with `_` between words.
 ALIASES = {

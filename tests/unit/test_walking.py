@@ -1,0 +1,184 @@
+"""The U-Net while pictures are drawn: the same numbers as its own forward pass, whatever hangs on it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from imprint.errors import ModelError
+from imprint.families.sd1 import StableDiffusion1
+from imprint.families.sd1 import drawing as module
+from imprint.families.sd1.drawing import CpuConvolutions, can_pack, can_walk
+from imprint.generation.text_to_image import TextToImage, text_to_image
+from imprint.nano import base_folder
+from make import tiny_family
+
+pytestmark = pytest.mark.unit
+
+CLOSE = {"rtol": 1e-4, "atol": 1e-4}
+
+
+@functools.cache
+def texts(count: int = 2) -> Tensor:
+    return tiny_family().encode_text([f"a photo of {number} dogs" for number in range(count)]).text_BND
+
+
+def latent(height: int = 4, width: int = 4) -> Tensor:
+    return torch.linspace(-2, 2, 4 * height * width).reshape(1, 4, height, width)
+
+
+def predicted(family: Any, x: Tensor, text: Tensor, timestep: float = 500.5) -> Tensor:
+    with torch.no_grad():
+        return family.predict(x.expand(len(text), -1, -1, -1), torch.tensor([timestep]).expand(len(text)), text)
+
+
+def both(family: StableDiffusion1, x: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """Outside of `drawing` and inside."""
+    usual = predicted(family, x, text)
+    with family.drawing():
+        return usual, predicted(family, x, text)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 4), (5, 7), (6, 2)])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_inside_the_prediction_is_that_of_the_network(size: tuple[int, int], count: int) -> None:
+    family = tiny_family()
+    usual, quick = both(family, latent(*size), texts(count))
+    assert quick.is_contiguous() and quick.shape == usual.shape
+    torch.testing.assert_close(quick, usual, **CLOSE)
+
+
+def test_rows_that_differ_are_not_taken_for_one() -> None:
+    family = tiny_family()
+    x, timesteps = torch.cat([latent(), -latent()]), torch.tensor([500.5, 20.0])
+    with torch.no_grad():
+        usual = family.predict(x, timesteps, texts())
+        with family.drawing():
+            torch.testing.assert_close(family.predict(x, timesteps, texts()), usual, **CLOSE)
+
+
+def test_the_embedded_base_is_drawn_the_quick_way() -> None:
+    family = StableDiffusion1.open(base_folder())
+    assert can_walk(family.unet)
+    text = family.encode_text(["a dog", "a cat"]).text_BND
+    usual, quick = both(family, latent(16, 16), text)
+    torch.testing.assert_close(quick, usual, **CLOSE)
+
+
+def count_calls(layer: nn.Module, calls: list[int]) -> Any:
+    forward = layer.forward
+    layer.forward = lambda *given: (calls.append(1), forward(*given))[1]
+    return layer
+
+
+def test_keys_of_a_text_are_computed_once() -> None:
+    family, calls = tiny_family(), list[int]()
+    count_calls(module.text_attentions(family.unet)[0].to_k, calls)
+    with family.drawing():
+        for text in (texts(), texts(), texts().clone()):
+            predicted(family, latent(), text)
+    assert len(calls) == 2
+
+
+def test_a_text_that_was_changed_is_read_again() -> None:
+    family, text = tiny_family(), texts().clone()
+    with family.drawing():
+        first = predicted(family, latent(), text)
+        text.mul_(0.5)
+        changed = predicted(family, latent(), text)
+    assert not torch.equal(first, changed)
+    torch.testing.assert_close(changed, predicted(family, latent(), text), **CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["to_k", "to_q", "conv1", "proj_in", "time_emb_proj", "attn2", "resnets.0"])
+def test_hooks_hold_that_come_and_change_and_go(kind: str) -> None:
+    family, strength = tiny_family(), [0.0]
+    layer = next(layer for name, layer in family.unet.named_modules() if name.endswith(kind))
+    with family.drawing():
+        base = predicted(family, latent(), texts())
+        hook = layer.register_forward_hook(lambda _module, _given, output: output * (1 + strength[0]))
+        for strength[0] in (0.5, -0.5):
+            inside = predicted(family, latent(), texts())
+            family._drawing, kept = None, family._drawing
+            torch.testing.assert_close(inside, predicted(family, latent(), texts()), **CLOSE)
+            family._drawing = kept
+            assert not torch.allclose(inside, base)
+        hook.remove()
+        assert torch.equal(predicted(family, latent(), texts()), base)
+
+
+@pytest.mark.parametrize("kind", ["conv1", "attn2.to_k"])
+def test_weights_that_were_changed_are_seen(kind: str) -> None:
+    family = tiny_family()
+    layer = cast("Any", next(layer for name, layer in family.unet.named_modules() if name.endswith(kind)))
+    with family.drawing():
+        predicted(family, latent(), texts())
+        with torch.no_grad():
+            layer.weight.mul_(3)
+        changed = predicted(family, latent(), texts())
+    torch.testing.assert_close(changed, predicted(family, latent(), texts()), **CLOSE)
+
+
+@pytest.mark.skipif(not can_pack(), reason="this PyTorch packs no weights")
+@pytest.mark.parametrize(("channels", "side", "stride"), [(8, 4, 1), (32, 8, 2), (64, 16, 1), (4, 5, 1)])
+def test_packed_weights_change_no_bit(channels: int, side: int, stride: int) -> None:
+    layer = nn.Conv2d(channels, 24, 3, stride=stride, padding=1)
+    x = torch.linspace(-3, 3, 2 * channels * side * side).sin().reshape(2, channels, side, side)
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        assert torch.equal(CpuConvolutions(True)(layer, x), CpuConvolutions(False)(layer, x))
+
+
+def test_with_little_memory_the_picture_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = TextToImage(prompt="a dog", seed=1, steps=3)
+    packed = next(text_to_image(tiny_family(), [request])).pixels_HWC
+    monkeypatch.setattr(module, "_has_room", lambda unet: False)
+    assert np.array_equal(next(text_to_image(tiny_family(), [request])).pixels_HWC, packed)
+
+
+def test_another_attention_processor_is_left_to_the_network() -> None:
+    class Mine:
+        def __call__(self, attn: Any, hidden: Tensor, *given: Any, **more: Any) -> Tensor:
+            return torch.zeros_like(hidden)
+
+    family = tiny_family()
+    family.unet.set_attn_processor(Mine())  # type: ignore[operator]
+    usual, quick = both(family, latent(), texts())
+    assert torch.equal(usual, quick)
+    with pytest.raises(ModelError, match="cannot be compiled"), family.compiled():
+        pass
+
+
+def test_where_gradients_are_wanted_nothing_is_different() -> None:
+    family = tiny_family()
+    usual = family.predict(latent(), torch.tensor([3.0]), texts(1))
+    with family.drawing():
+        assert torch.equal(family.predict(latent(), torch.tensor([3.0]), texts(1)), usual)
+
+
+def test_a_compiled_network_draws_the_same_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    family = tiny_family()
+    with family.drawing():
+        usual = predicted(family, latent(), texts())
+    with family.compiled(backend="eager"), family.drawing():
+        torch.testing.assert_close(predicted(family, latent(), texts()), usual, **CLOSE)
+        hook = family.unet.conv_in.register_forward_hook(lambda _module, _given, output: output * 2)  # type: ignore[union-attr]
+        hooked = [predicted(family, latent(), texts()) for _ in range(2)]
+        hook.remove()
+        torch.testing.assert_close(predicted(family, latent(), texts()), usual, **CLOSE)
+    assert not torch.allclose(hooked[0], usual) and torch.equal(*hooked)
+    assert sum("drawn uncompiled" in record.message for record in caplog.records) == 1
+    with family.drawing():
+        assert torch.equal(predicted(family, latent(), texts()), usual)
+
+
+def test_compile_and_drawing_end_after_an_error() -> None:
+    family = tiny_family()
+    with pytest.raises(KeyboardInterrupt), family.compiled(backend="eager"), family.drawing():
+        raise KeyboardInterrupt
+    assert (family._drawing, family._compiled) == (None, None)
