@@ -31,7 +31,7 @@ from imprint.artifacts.infotext import (
 )
 from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.generation.canvas import ImageSettings
 from imprint.generation.fitting import drawable
 from imprint.generation.hires import Hires

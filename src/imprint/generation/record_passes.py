@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from imprint.artifacts.picture import HiresRecord, ImageRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.errors import UnknownNameError
 from imprint.generation.latent_upscaling import LATENT_UPSCALERS
 from imprint.generation.samplers import SAMPLERS, resolve_sampler, resolve_schedule
