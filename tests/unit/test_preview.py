@@ -14,9 +14,10 @@ from PIL import Image
 from imprint.errors import ConfigError
 from imprint.families import open_family
 from imprint.generation import preview as module
+from imprint.generation.listening import GenerationStep
 from imprint.generation.preview import LivePreview, latent_colours
 from imprint.generation.samplers import SamplerStep
-from imprint.generation.text_to_image import GenerationStep, TextToImage, text_to_image
+from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs import previews as file_module
 from imprint.jobs.generate import generate
 from imprint.jobs.previews import previews

@@ -1,6 +1,6 @@
 """Between our records, A1111's infotext and what is asked of the sampler.
 
-Reads: PictureRecord, Infotext. Writes: infotext, fields of TextToImage. Does not: look for models, or draw.
+Reads: PictureRecord, Infotext. Writes: infotext, fields of requests. Does not: look for models, or draw.
 
 An infotext from elsewhere is run with the nearest meaning, and whatever of it is not followed is named: a note for
 every key that has no place here, none is dropped in silence.
@@ -38,7 +38,8 @@ from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
-from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
+from imprint.generation.seeds import SEED_LIMIT
+from imprint.generation.text_to_image import TextToImage
 from imprint.prompts.lexing import NETWORK
 from imprint.prompts.networks import read_network
 from imprint.prompts.syntax import Network

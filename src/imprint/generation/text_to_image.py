@@ -21,19 +21,14 @@ from imprint.generation.beside import beside_noise
 from imprint.generation.desk import Asked, Desk, batches, only_drawing
 from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.hires import Hires, OpenUpscaler, SecondPass, second_pass, second_request
-from imprint.generation.listening import GenerationStep, Listener, OnGenerationStep
+from imprint.generation.listening import Listener, OnGenerationStep
 from imprint.generation.passes import Pass, Start, pass_of, run_pass
 from imprint.generation.pixels import picture_of
 from imprint.generation.reading import ReadPair
 from imprint.generation.recording import Drawn, record_of
-from imprint.generation.request import PROMPT_LIMIT, PictureRequest, Prompt
-from imprint.generation.seeds import SEED_LIMIT
+from imprint.generation.request import PictureRequest
 from imprint.generation.tiling import TilingAxes, tiled
 from imprint.weights.shelf import Shelf
-
-__all__ = [
-    "PROMPT_LIMIT", "SEED_LIMIT", "GenerationStep", "OnGenerationStep", "Prompt", "TextToImage", "text_to_image",
-]  # fmt: skip
 
 
 class TextToImage(PictureRequest):

@@ -32,8 +32,6 @@ PICTURES_LIMIT = 100_000  # of one call
 StyleName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-
-
 class ClassImages(Config):
     """Pictures of the class, drawn by the base itself; used by the objective prior_preservation only."""
 

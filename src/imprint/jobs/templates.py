@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from imprint.errors import PromptError
-from imprint.generation.text_to_image import PROMPT_LIMIT
+from imprint.generation.request import PROMPT_LIMIT
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.prompts import Expanded, Style, Wildcards, apply_styles, chosen, expand, expand_all, read_styles
 

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 from imprint.config import Config
 from imprint.evaluation.concepts import LEAST_SEEDS
 from imprint.evaluation.names import JudgeName
+from imprint.generation.request import Prompt
 from imprint.generation.sampling import SamplerName
 from imprint.generation.seeds import SEED_LIMIT, SizePx
-from imprint.generation.text_to_image import Prompt
 
 PHRASE_LIMIT = 1000  # characters; the sentence around a phrase must stay within a prompt's limit
 PLACE = "{}"
