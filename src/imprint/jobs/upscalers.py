@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from imprint.artifacts.files import sha256_file
 from imprint.generation.hires import OpenedUpscaler, OpenUpscaler
+from imprint.jobs.search_paths import paths_in
 from imprint.refine.upscalers import ModelUpscaler, open_upscaler
 
 DEFAULT_FOLDER = "upscalers"
@@ -20,10 +20,7 @@ def upscaler_folders(folders: Sequence[Path] = ()) -> tuple[Path, ...]:
     Args:
         folders: those that were asked for; without, those of `IMPRINT_UPSCALERS`, else `upscalers/` where there is one.
     """
-    if folders:
-        return tuple(folders)
-    given = os.environ.get("IMPRINT_UPSCALERS", "")
-    if named := tuple(Path(place) for place in given.split(os.pathsep) if place):
+    if named := tuple(folders) or paths_in("IMPRINT_UPSCALERS"):
         return named
     return (Path(DEFAULT_FOLDER),) if Path(DEFAULT_FOLDER).is_dir() else ()
 
