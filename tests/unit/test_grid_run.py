@@ -18,10 +18,12 @@ from imprint.artifacts.files import sha256_file
 from imprint.artifacts.picture import read_record
 from imprint.config import load_config
 from imprint.errors import ConfigError, Interrupted, NumericsError, OutputError
+from imprint.generation.hires import OpenedUpscaler
 from imprint.jobs.grid import GridRecipe, GridResult, drawing, grid
 from imprint.jobs.personalize import personalize
+from imprint.refine.upscalers.resampling import lanczos
 from imprint.weights import save_embedding
-from make import tiny_base, write_tiny_base
+from make import photo, tiny_base, write_tiny_base
 from tiny_run import tiny_recipe
 
 pytestmark = pytest.mark.unit
@@ -239,6 +241,34 @@ def test_an_embedding_that_changed_draws_the_cells_that_name_it(
     os.utime(embedding, ns=(1, 1))  # the clock of a file may be too coarse for two writes
     after = cells()
     assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, True]
+
+
+def test_an_upscaler_that_changed_draws_the_cells_that_use_it(tmp_path: Path, monkeypatch: Patch) -> None:
+    def opener(*_: Any) -> Callable[[str], OpenedUpscaler]:
+        return lambda name: OpenedUpscaler(lanczos)
+
+    monkeypatch.setattr(drawing, "upscaler_opener", opener)
+    model, changes = tmp_path / "mine.safetensors", list[list[Path | None]]()
+    hires = {"hires": {"steps": 1, "strength": 0.5}, "upscalers": [str(tmp_path)], "steps": 1}
+    names = {"field": "hires.upscaler", "values": '"mine", "latent", "lanczos", "gone"'}
+    for content in (b"one", b"two, which is longer"):
+        model.write_bytes(content)
+        changes.append(files(grid(recipe(tmp_path / "g", x=names, y=None, generate=hires))))
+    assert [old == new for old, new in zip(*changes, strict=True)] == [False, True, True, True]
+
+
+def test_cells_that_begin_with_one_picture_hold_it_once(tmp_path: Path, monkeypatch: Patch) -> None:
+    held: list[int] = []
+
+    def draw(family: Any, wishes: Any, **named: Any) -> Any:
+        held.extend(id(wish.source) for wish in wishes)
+        return DRAW(family, wishes, **named)
+
+    photo().save(tmp_path / "source.png")
+    monkeypatch.setattr(drawing, "drawn", draw)
+    made = {"source": str(tmp_path / "source.png"), "width_px": 32, "height_px": 32}
+    assert grid(recipe(tmp_path / "g", generate=made)).failed == ()
+    assert len(held) == 4 and len(set(held)) == 1
 
 
 def test_a_request_to_stop_is_heard_between_two_steps(tmp_path: Path, monkeypatch: Patch) -> None:

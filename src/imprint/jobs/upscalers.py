@@ -8,8 +8,9 @@ from pathlib import Path
 
 from imprint.artifacts.files import sha256_file
 from imprint.generation.hires import OpenedUpscaler, OpenUpscaler
+from imprint.generation.latent_upscaling import LATENT_UPSCALERS
 from imprint.jobs.search_paths import paths_in
-from imprint.refine.upscalers import ModelUpscaler, open_upscaler
+from imprint.refine.upscalers import UPSCALERS, ModelUpscaler, find_upscaler_file, open_upscaler
 
 DEFAULT_FOLDER = "upscalers"
 
@@ -23,6 +24,19 @@ def upscaler_folders(folders: Sequence[Path] = ()) -> tuple[Path, ...]:
     if named := tuple(folders) or paths_in("IMPRINT_UPSCALERS"):
         return named
     return (Path(DEFAULT_FOLDER),) if Path(DEFAULT_FOLDER).is_dir() else ()
+
+
+def upscaler_file(name: str, folders: Sequence[Path] = ()) -> Path | None:
+    """The file of the model that a name means; None where no model is needed.
+
+    Args:
+        name: of any upscaler.
+        folders: as `upscaler_folders`.
+    Raises: UnknownNameError: if there is none. ModelError: if a folder does not exist, or several have that name.
+    """
+    if LATENT_UPSCALERS.find(name) or UPSCALERS.find(name):
+        return None
+    return find_upscaler_file(name, upscaler_folders(folders), UPSCALERS.names()).path
 
 
 def upscaler_opener(folders: Sequence[Path] = (), device: str = "cpu") -> OpenUpscaler:
