@@ -48,8 +48,8 @@ def pass_parameters(record: PictureRecord) -> Values:
 def _hires_parameters(hires: HiresRecord) -> Values:
     sized = hires.width_px or hires.height_px
     upscaler = hires.upscaler
-    if LATENT_UPSCALERS.find(upscaler):
-        upscaler = LATENT_UPSCALERS.get(LATENT_UPSCALERS.find(upscaler) or "").title
+    if of_latents := LATENT_UPSCALERS.find(upscaler):
+        upscaler = LATENT_UPSCALERS.get(of_latents).title
     return {
         "Denoising strength": hires.strength,
         "Hires resize": f"{hires.width_px or 0}x{hires.height_px or 0}" if sized else None,
