@@ -1,6 +1,6 @@
 """The second pass: a picture drawn small is made larger, and drawn on at that size.
 
-Reads: latents, upscalers. Writes: latents. Does not: draw the first pass.
+Reads: latents, upscalers. Writes: latents. Does not: draw.
 
 Suffixes: B batch, c channels, h w latent cells.
 """
