@@ -46,6 +46,7 @@ from imprint.prompts.syntax import Network
 
 STRIDE_PX = 8
 LONGEST_PX = 4096
+SHOWN = 80  # characters of a key or a value in a note
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
 SCORES_KEY = "Imprint scores"  # by which a picture was chosen among several
 NETWORK_TAG = re.compile(NETWORK)
@@ -101,8 +102,8 @@ class Note:
         return f"{_short(self.key)}: {_short(self.value)} ({self.why})"
 
 
-def _short(text: str, limit: int = 80) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}…"
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 @dataclass(frozen=True)
