@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imprint.artifacts.infotext import KEY_ORDER, Infotext, parse_infotext
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.generation import SAMPLERS, TextToImage
 from imprint.generation.record import Understood, fields_of, infotext_of, understand
 from imprint.prompts import Network, ReadSettings, read_prompt, walk

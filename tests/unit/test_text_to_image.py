@@ -22,8 +22,10 @@ from imprint.families.family import Family
 from imprint.families.sd1 import StableDiffusion1
 from imprint.generation.conditioning import Conditioning, Guidance, Line, Progress, Stretch
 from imprint.generation.denoiser import guided_denoiser
+from imprint.generation.listening import GenerationStep
+from imprint.generation.request import PROMPT_LIMIT
 from imprint.generation.samplers import SAMPLERS
-from imprint.generation.text_to_image import PROMPT_LIMIT, GenerationStep, TextToImage, text_to_image
+from imprint.generation.text_to_image import TextToImage, text_to_image
 from make import tiny_family, write_tiny_base
 
 pytestmark = pytest.mark.unit

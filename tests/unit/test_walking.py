@@ -14,9 +14,11 @@ from imprint.errors import ModelError
 from imprint.families.sd1 import StableDiffusion1
 from imprint.families.sd1 import drawing as module
 from imprint.families.sd1.drawing import CpuConvolutions, can_pack, can_walk
+from imprint.generation.precision import raised
 from imprint.generation.text_to_image import TextToImage, text_to_image
+from imprint.generation.tiling import tiled
 from imprint.nano import base_folder
-from make import tiny_family
+from make import tiny_base, tiny_family
 
 pytestmark = pytest.mark.unit
 
@@ -139,6 +141,30 @@ def test_with_little_memory_the_picture_is_the_same(monkeypatch: pytest.MonkeyPa
     packed = next(text_to_image(tiny_family(), [request])).pixels_HWC
     monkeypatch.setattr(module, "_has_room", lambda unet: False)
     assert np.array_equal(next(text_to_image(tiny_family(), [request])).pixels_HWC, packed)
+
+
+def test_tiling_that_comes_and_goes_is_seen() -> None:
+    family, x = tiny_family(), latent(8, 6)
+    with tiled(family, "both"):
+        usual = predicted(family, x, texts())
+    with family.drawing():
+        plain = predicted(family, x, texts())
+        with tiled(family, "both"):
+            inside = predicted(family, x, texts())
+        assert torch.equal(predicted(family, x, texts()), plain)
+    torch.testing.assert_close(inside, usual, **CLOSE)
+    assert not torch.allclose(inside, plain, atol=0.01)
+
+
+def test_raised_precision_is_that_of_a_base_opened_in_it() -> None:
+    family, other = tiny_family(), StableDiffusion1.open(tiny_base(), torch.float64)
+    with family.drawing():
+        before = predicted(family, latent(), texts())
+        with raised(family):
+            more = predicted(family, latent().double(), texts())
+        assert torch.equal(predicted(family, latent(), texts()), before)
+    wanted = predicted(other, latent().double(), texts())
+    torch.testing.assert_close(more, wanted, rtol=0, atol=1e-12)  # measured: 1e-15; float32 is 5e-7 away
 
 
 def test_another_attention_processor_is_left_to_the_network() -> None:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 
 from imprint.artifacts.picture import AdapterRecord
+from imprint.errors import ConfigError
 from imprint.families.family import Family
 from imprint.generation.conditioning import Conditioning
 from imprint.generation.networks import PromptNetworks, ShelfEmbeddings
@@ -110,6 +111,16 @@ def only_drawing(family: Family) -> Generator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def batch_size(asked: int | None) -> int:
+    """How many pictures may be computed at a time; one where nothing was asked.
+
+    Raises: ConfigError: if less than one is asked for.
+    """
+    if asked is not None and asked < 1:
+        raise ConfigError("a batch holds at least one picture", where="batch", got=asked, allowed=">= 1")
+    return asked or 1
 
 
 def batches(tasks: Iterator[T], room: Callable[[T], int], together: Callable[[T, T], bool]) -> Iterator[list[T]]:

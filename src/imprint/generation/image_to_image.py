@@ -17,11 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from imprint.artifacts.picture import AdapterRecord, Picture
-from imprint.errors import ConfigError
 from imprint.families.family import Family
 from imprint.generation.beside import beside_picture
 from imprint.generation.canvas import Canvas, ImageSettings, Source, canvas_of
-from imprint.generation.desk import Asked, Desk, batches, only_drawing
+from imprint.generation.desk import Asked, Desk, batch_size, batches, only_drawing
 from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.listening import Listener, OnGenerationStep
 from imprint.generation.masks import latent_mask
@@ -73,11 +72,10 @@ def image_to_image(
         InputError: at once, for a mask of another size than the picture.
         NumericsError: while iterating, if the network answers with NaN or infinity.
     """
-    if batch is not None and batch < 1:
-        raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
+    room = batch_size(batch)
     drawable = with_drawable_sizes(requests, family.latent_stride)
     tasks = [_task(family, source, request) for request in drawable]
-    return _pictures(Desk(family, shelf), source, tasks, tuple(adapters), Listener(on_step, len(tasks)), batch or 1)
+    return _pictures(Desk(family, shelf), source, tasks, tuple(adapters), Listener(on_step, len(tasks)), room)
 
 
 def _task(family: Family, source: Source, request: ImageToImage) -> _Task:

@@ -1,6 +1,6 @@
 """Between our records, A1111's infotext and what is asked of the sampler.
 
-Reads: PictureRecord, Infotext. Writes: infotext, fields of TextToImage. Does not: look for models, or draw.
+Reads: PictureRecord, Infotext. Writes: infotext, fields of requests. Does not: look for models, or draw.
 
 An infotext from elsewhere is run with the nearest meaning, and whatever of it is not followed is named: a note for
 every key that has no place here, none is dropped in silence.
@@ -31,20 +31,22 @@ from imprint.artifacts.infotext import (
 )
 from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.generation.canvas import ImageSettings
 from imprint.generation.fitting import drawable
 from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
-from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
+from imprint.generation.seeds import SEED_LIMIT
+from imprint.generation.text_to_image import TextToImage
 from imprint.prompts.lexing import NETWORK
 from imprint.prompts.networks import read_network
 from imprint.prompts.syntax import Network
 
 STRIDE_PX = 8
 LONGEST_PX = 4096
+SHOWN = 80  # characters of a key or a value in a note
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
 SCORES_KEY = "Imprint scores"  # by which a picture was chosen among several
 NETWORK_TAG = re.compile(NETWORK)
@@ -100,8 +102,8 @@ class Note:
         return f"{_short(self.key)}: {_short(self.value)} ({self.why})"
 
 
-def _short(text: str, limit: int = 80) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}…"
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import Any
 
 from imprint.artifacts.picture import HiresRecord, ImageRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.errors import UnknownNameError
 from imprint.generation.latent_upscaling import LATENT_UPSCALERS
 from imprint.generation.samplers import SAMPLERS, resolve_sampler, resolve_schedule
 
-SAME = MappingProxyType({"Hires sampler": "Use same sampler", "Hires schedule type": "Use same scheduler"})
+_SAME = MappingProxyType({"Hires sampler": "Use same sampler", "Hires schedule type": "Use same scheduler"})
 _CONTENT = MappingProxyType({"fill": "fill", "noise": "latent noise", "nothing": "latent nothing"})
 #: Keys of A1111's soft inpainting, our fields and their bounds.
 _SOFT: Mapping[str, tuple[str, float, float]] = MappingProxyType({
@@ -27,16 +27,6 @@ _SOFT: Mapping[str, tuple[str, float, float]] = MappingProxyType({
     "Soft inpainting difference threshold": ("difference_threshold", 0, 8),
     "Soft inpainting difference contrast": ("difference_contrast", 0, 8),
 })  # fmt: skip
-#: Keys that speak of a second pass.
-HIRES_KEYS = (
-    "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Hires sampler", "Hires schedule type",
-    "Hires CFG Scale", "Hires prompt", "Hires negative prompt",
-)  # fmt: skip
-#: Keys that speak of a picture to begin with.
-IMAGE_KEYS = (
-    "Init image hash", "Conditional mask weight", "Mask blur", "Inpaint area", "Masked area padding", "Masked content",
-    "Mask mode", "Noise multiplier", "Extra noise", "Resize mode", "Soft inpainting enabled", *_SOFT,
-)  # fmt: skip
 
 Values = Mapping[str, str | float | None]
 Number = Callable[[str, float, float, float], float]
@@ -58,8 +48,8 @@ def pass_parameters(record: PictureRecord) -> Values:
 def _hires_parameters(hires: HiresRecord) -> Values:
     sized = hires.width_px or hires.height_px
     upscaler = hires.upscaler
-    if LATENT_UPSCALERS.find(upscaler):
-        upscaler = LATENT_UPSCALERS.get(LATENT_UPSCALERS.find(upscaler) or "").title
+    if of_latents := LATENT_UPSCALERS.find(upscaler):
+        upscaler = LATENT_UPSCALERS.get(of_latents).title
     return {
         "Denoising strength": hires.strength,
         "Hires resize": f"{hires.width_px or 0}x{hires.height_px or 0}" if sized else None,
@@ -132,7 +122,7 @@ def _side(text: str) -> int | None:
 def _sampler_fields(left: dict[str, str]) -> dict[str, Any]:
     """The second pass's own sampler and schedule; names that are not known stay in `left`, to be noted."""
     out: dict[str, Any] = {}
-    for key, same in SAME.items():
+    for key, same in _SAME.items():
         if left.get(key) == same:
             del left[key]
     try:

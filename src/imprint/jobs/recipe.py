@@ -20,7 +20,7 @@ from imprint.generation.hires import Hires
 from imprint.generation.reading import PromptSettings
 from imprint.generation.request import Prompt
 from imprint.generation.sampling import SamplerName, SamplerSettings
-from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
+from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SidePx
 from imprint.generation.tiling import TilingAxes
 from imprint.jobs.best_of.recipe import BestOf
 from imprint.methods import Lora, MethodConfig
@@ -30,8 +30,6 @@ from imprint.training.objectives import Objective, PriorPreservation
 
 PICTURES_LIMIT = 100_000  # of one call
 StyleName = Annotated[str, Field(min_length=1, max_length=200)]
-
-
 
 
 class ClassImages(Config):
@@ -164,9 +162,9 @@ class _Wanted(Config):
     """Network calls for each."""
     cfg_scale: float = Field(default=4.0, ge=0, le=100)
     """How strongly the prompt is followed."""
-    width_px: SizePx | None = None
+    width_px: SidePx | None = None
     """Width, rounded to what the base can draw, mostly a multiple of 8; left out, the base's native size."""
-    height_px: SizePx | None = None
+    height_px: SidePx | None = None
     """Height, rounded the same; left out, the base's native size."""
     source: Path | None = None
     """A picture to begin with, instead of noise; width and height are then its own unless given."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def settled(recipe: GenerateRecipe) -> tuple[GenerateRecipe, Mapping[str, object
 
 
 def wishes(
-    recipe: GenerateRecipe, writer: PromptWriter | None = None, numbers: Sequence[int] | None = None
+    recipe: GenerateRecipe, writer: PromptWriter | None = None, numbers: Sequence[int] | None = None,
+    opened: Callable[[Path, Path | None], Source] = open_source,
 ) -> list[Wish]:
     """The pictures that a recipe asks for, in the order of their seeds.
 
@@ -76,12 +77,14 @@ def wishes(
         recipe: what to draw.
         writer: of prompts, where several recipes share files.
         numbers: which of them, the first seed's is 0; left out, as many as it asks for.
+        opened: opens source and mask; several recipes that share them share their pixels, and their batches, if it
+            opens them once.
     Raises:
         PhotoError: if the source or the mask cannot be read.
         PromptError: if a prompt cannot be written out.
         ConfigError: if there are too many, or the last has no seed any more.
     """
-    source = open_source(recipe.source, recipe.mask) if recipe.source else None
+    source = opened(recipe.source, recipe.mask) if recipe.source else None
     writer, every = writer or PromptWriter(), list[Expanded]()
     if mode_of(recipe) == "all":
         every = writer.every(recipe)
