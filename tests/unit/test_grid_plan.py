@@ -236,7 +236,8 @@ def test_the_seed_of_all_cells_may_be_chosen_too() -> None:
 
 
 def test_names_of_other_programs_are_axes() -> None:
-    plan = planned(x=("Schedule type", "karras, uniform"), y=("Var. strength", "0, 0.5"))
+    picture = {"variation_seed": 3}
+    plan = planned(generate=picture, x=("Schedule type", "karras, uniform"), y=("Var. strength", "0, 0.5"))
     assert {cell.recipe.schedule for cell in plan.cells} == {"karras", "uniform"}
     assert {cell.recipe.variation_strength for cell in plan.cells} == {0, 0.5}
 
