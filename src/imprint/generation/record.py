@@ -33,7 +33,7 @@ from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.diffusion.schedule import SCHEDULES
 from imprint.generation.canvas import ImageSettings
-from imprint.generation.fitting import drawable
+from imprint.generation.fitting import LONGEST_PX, drawable
 from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
@@ -44,7 +44,6 @@ from imprint.prompts.networks import read_network
 from imprint.prompts.syntax import Network
 
 STRIDE_PX = 8
-LONGEST_PX = 4096
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
 SCORES_KEY = "Imprint scores"  # by which a picture was chosen among several
 NETWORK_TAG = re.compile(NETWORK)
