@@ -183,6 +183,15 @@ def test_masks_may_have_colour_or_transparency() -> None:
     assert np.array_equal(pixels(Source(picture(), clear)), expected)
 
 
+@pytest.mark.parametrize(
+    ("given", "asked", "drawn"),
+    [((40_000, 1), (None, None), (4096, 8)), ((1, 400), (64, None), (64, 4096)), ((400, 1), (None, 64), (4096, 64))],
+)
+def test_a_strip_is_drawn_no_longer_than_a_side_may_be(given: Any, asked: Any, drawn: Any) -> None:
+    strip = Source(np.zeros((given[1], given[0], 3), np.uint8))
+    assert canvas_of(strip, ImageSettings(), asked, shared_family()).drawn_px == drawn
+
+
 def test_a_mask_of_another_size_is_refused_at_once() -> None:
     with pytest.raises(InputError, match="another size than the picture"):
         image_to_image(shared_family(), Source(picture(), mask(40, 32)), [ImageToImage(prompt="", seed=0)])

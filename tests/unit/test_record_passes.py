@@ -154,6 +154,19 @@ def test_a_foreign_picture_from_a_picture_is_drawn_from_the_one_with_its_hash() 
     assert any("it began with another picture" in note and md5 in note for note in without.notes)
 
 
+@pytest.mark.parametrize("mask", [None, Path("mask.png")])
+def test_a_foreign_picture_inside_a_mask_says_where_the_mask_is_missing(mask: Path | None) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text(
+        "parameters",
+        "a dog\nSteps: 2, Sampler: Euler, CFG scale: 3, Seed: 5, Size: 32x40, Denoising strength: 0.5, "
+        f"Init image hash: {pixels_md5(pixels(Path('source.png')))}, Mask blur: 1, Version: v1.10.1",
+    )
+    Image.new("RGB", (32, 40)).save("foreign.png", pnginfo=info)
+    notes = again(AgainRecipe(picture=Path("foreign.png"), base=str(tiny_base()), mask=mask)).notes
+    assert any("inside a mask" in note for note in notes) == (mask is None)
+
+
 def test_a_grid_varies_what_a_picture_begins_with_and_sees_when_it_changed() -> None:
     picture = {"prompt": "a dog", "base": str(tiny_base()), "steps": 2, "source": "source.png"}
     recipe = GridRecipe.model_validate(

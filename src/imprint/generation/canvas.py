@@ -22,7 +22,16 @@ from imprint.artifacts.source_picture import pixels_hash, pixels_md5
 from imprint.config.base import Config
 from imprint.errors import InputError
 from imprint.families.family import Family
-from imprint.generation.fitting import ResizeMode, SizePx, drawable, fitted, fitted_mask, resized, resized_mask
+from imprint.generation.fitting import (
+    LONGEST_PX,
+    ResizeMode,
+    SizePx,
+    drawable,
+    fitted,
+    fitted_mask,
+    resized,
+    resized_mask,
+)
 from imprint.generation.image_steps import StepRule
 from imprint.generation.masks import Box, Mask, Pixels, blurred_mask, filled, laid_over, mask_from, region_around
 from imprint.generation.soft_inpainting import SoftInpainting
@@ -208,19 +217,19 @@ def _around_the_mask(
 
 
 def _size(given_px: SizePx, asked_px: tuple[int | None, int | None], family: Family) -> SizePx:
-    """The size that is drawn of a whole picture."""
+    """The size that is drawn of a whole picture; no side is longer than one that may be asked for."""
     width, height = asked_px
     if width is None and height is None:
         limit = LARGEST_AREAS * family.native_px**2
-        scale = min(1.0, math.sqrt(limit / (given_px[0] * given_px[1])))
+        scale = min(1.0, math.sqrt(limit / (given_px[0] * given_px[1])), LONGEST_PX / max(given_px))
         wanted = max(1, round(given_px[0] * scale)), max(1, round(given_px[1] * scale))
     else:
         wanted = (
-            width or max(1, round(given_px[0] * (height or 0) / given_px[1])),
-            height or max(1, round(given_px[1] * (width or 0) / given_px[0])),
+            width or min(LONGEST_PX, max(1, round(given_px[0] * (height or 0) / given_px[1]))),
+            height or min(LONGEST_PX, max(1, round(given_px[1] * (width or 0) / given_px[0]))),
         )
     size = drawable(wanted, family.latent_stride)
-    if size != given_px and asked_px == (None, None):
+    if size != given_px and (asked_px == (None, None) or LONGEST_PX in wanted):
         log.info("the source has %d x %d pixels; drawn at %d x %d", *given_px, *size)
     return size
 

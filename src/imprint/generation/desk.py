@@ -92,8 +92,12 @@ class Desk:
 
 def _say(pair: ReadPair) -> None:
     for what, prompt in (("prompt", pair.positive), ("negative prompt", pair.negative)):
+        places: dict[str, list[int]] = {}
         for remark in prompt.remarks:
-            log.info("%s, character %d: %s", what, remark.start + 1, remark.text)
+            places.setdefault(remark.text, []).append(remark.start + 1)
+        for text, at in places.items():  # a thousand brackets without an end are one line
+            more = f", and at {len(at) - 1} more places" if len(at) > 1 else ""
+            log.info("%s, character %d%s: %s", what, at[0], more, text)
     for name in dict.fromkeys(one.name for _, named in pair.negative.network_schedule() for one in named):
         log.warning("the network %s is left out: networks are named in the prompt, not in the negative one", name)
 

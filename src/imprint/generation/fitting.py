@@ -23,6 +23,8 @@ C = TypeVar("C", bound=Config)
 SIZES = ("width_px", "height_px", "resize_from_width_px", "resize_from_height_px")
 ResizeMode: TypeAlias = Literal["stretch", "crop", "fill", "latent"]
 SizePx: TypeAlias = tuple[int, int]
+LONGEST_PX = 4096  # of a side that may be asked for
+LARGEST_COVER = 1 << 26  # pixels of a picture that covers a size; of more only the part that is kept is computed
 
 
 def drawable(size_px: SizePx, stride: int) -> SizePx:
@@ -82,11 +84,23 @@ def fitted(picture_HWC: Pixels, size_px: SizePx, mode: ResizeMode) -> Pixels:
     if mode == "latent":
         return picture_HWC
     inner, (left, top) = _laid(picture_HWC.shape[1::-1], size_px, mode)
+    if mode == "crop" and inner[0] * inner[1] > LARGEST_COVER:  # a strip of 40,000 by 16 would become gigabytes
+        return _middle(picture_HWC, size_px)
     whole = resized(picture_HWC, inner)
     if mode == "crop":
         return np.ascontiguousarray(whole[top : top + size_px[1], left : left + size_px[0]])
     around = (top, size_px[1] - inner[1] - top), (left, size_px[0] - inner[0] - left), (0, 0)
     return np.pad(whole, around, mode="edge")
+
+
+def _middle(picture_HWC: Pixels, size_px: SizePx) -> Pixels:
+    """The middle of a picture, with the proportions of a size, at that size."""
+    height, width = picture_HWC.shape[:2]
+    scale = max(size_px[0] / width, size_px[1] / height)
+    wide, high = min(width, size_px[0] / scale), min(height, size_px[1] / scale)
+    left, top = (width - wide) / 2, (height - high) / 2
+    box = (left, top, left + wide, top + high)
+    return np.asarray(Image.fromarray(picture_HWC).resize(size_px, Image.Resampling.LANCZOS, box=box))
 
 
 def fitted_mask(mask_HW: Mask, size_px: SizePx, mode: ResizeMode) -> Mask:

@@ -146,7 +146,7 @@ def image_fields(left: dict[str, str], number: Number, ours: bool) -> dict[str, 
         number: reads a number out of `left`.
         ours: whether Imprint wrote it; elsewhere the steps are those of A1111.
     """
-    if "Denoising strength" not in left:
+    if "Denoising strength" not in left or "First pass size" in left:  # the second is a second pass of old versions
         return None
     out: dict[str, Any] = {"strength": number("Denoising strength", 0, 1, 0.75)}
     if not ours:

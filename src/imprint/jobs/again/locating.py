@@ -58,8 +58,8 @@ class _BaseWanted:
     ours: bool
 
     def __str__(self) -> str:
-        parts = (shortened(self.name) if self.name else "", f"(hash {self.digest[:12]})" if self.digest else "")
-        return " ".join(part for part in parts if part) or "without a name"
+        name = shortened(self.name) if self.name else "a base without a name"
+        return f"{name} (hash {self.digest[:12]})" if self.digest else name
 
 
 def locate(recipe: AgainRecipe) -> Located:
