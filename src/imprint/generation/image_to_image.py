@@ -76,13 +76,16 @@ def image_to_image(
     if batch is not None and batch < 1:
         raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
     drawable = with_drawable_sizes(requests, family.latent_stride)
-    tasks = [_task(family, source, request) for request in drawable]
+    canvases: dict[tuple[Any, ...], Canvas] = {}  # of a large source one is enough; it has its size
+    tasks = [_task(family, source, request, canvases) for request in drawable]
     return _pictures(Desk(family, shelf), source, tasks, tuple(adapters), Listener(on_step, len(tasks)), batch or 1)
 
 
-def _task(family: Family, source: Source, request: ImageToImage) -> _Task:
-    settings = request.image
-    canvas = canvas_of(source, settings, (request.width_px, request.height_px), family)
+def _task(family: Family, source: Source, request: ImageToImage, canvases: dict[tuple[Any, ...], Canvas]) -> _Task:
+    settings, asked_px = request.image, (request.width_px, request.height_px)
+    if (settings, asked_px) not in canvases:
+        canvases[settings, asked_px] = canvas_of(source, settings, asked_px, family)
+    canvas = canvases[settings, asked_px]
     plan = pass_of(family, request, canvas.drawn_px, strength=settings.strength, rule=settings.step_rule)
     # Edits and alternation run over the calls that are made; in A1111 over the steps that were asked for.
     made = max(1, len(plan.levels(noise_schedule(family))) - 1)
@@ -98,10 +101,8 @@ def _pictures(
     said = source.said()
 
     def together(first: _Task, other: _Task) -> bool:
-        same = (first.plan, first.request.image, first.request.tiling) == (
-            other.plan, other.request.image, other.request.tiling
-        )
-        return same and not other.alone
+        same = (first.plan, first.request.tiling) == (other.plan, other.request.tiling)
+        return first.canvas is other.canvas and same and not other.alone
 
     for group in batches(iter(tasks), lambda task: 1 if task.alone else room, together):
         with only_drawing(desk.family), tiled(desk.family, group[0].request.tiling):
