@@ -173,6 +173,12 @@ def test_what_is_encoded_of_a_large_source_is_bounded() -> None:
     assert canvas.shown("original").shape == (48, 88, 3)
 
 
+def test_a_side_that_follows_from_the_other_is_bounded_as_if_it_were_asked_for() -> None:
+    request = ImageToImage(prompt="", seed=0, width_px=512)
+    with pytest.raises(ConfigError, match=r"512 x 8192(.|\n)*4096"):
+        image_to_image(shared_family(), Source(np.zeros((160, 10, 3), np.uint8)), [request])
+
+
 @pytest.mark.parametrize("wrong", [mask() > 0, mask() / 255, np.zeros((32, 32, 1), np.uint8)])
 def test_what_is_no_mask_is_refused_at_once(wrong: Any) -> None:
     with pytest.raises(InputError, match="this is no mask"):

@@ -20,11 +20,12 @@ from pydantic import Field
 
 from imprint.artifacts.source_picture import pixels_hash, pixels_md5
 from imprint.config.base import Config
-from imprint.errors import InputError
+from imprint.errors import ConfigError, InputError
 from imprint.families.family import Family
 from imprint.generation.fitting import ResizeMode, SizePx, drawable, fitted, fitted_mask, resized, resized_mask
 from imprint.generation.image_steps import StepRule
 from imprint.generation.masks import Box, Mask, Pixels, blurred_mask, filled, laid_over, mask_from, region_around
+from imprint.generation.seeds import LONGEST_PX
 from imprint.generation.soft_inpainting import SoftInpainting
 
 log = logging.getLogger(__name__)
@@ -168,7 +169,9 @@ def canvas_of(
         asked_px: (width, height); with only_masked of the region that is drawn, else of the result. Left out, the
             source's own; one of them keeps its proportions.
         family: the base that draws.
-    Raises: InputError: for a mask of another size, or a picture that is none.
+    Raises:
+        ConfigError: for one side whose other would be too long.
+        InputError: for a mask of another size, or a picture or mask that is none.
     """
     _check(source)
     mask_HW = None if source.mask is None else mask_from(source.mask, source.size_px)
@@ -218,7 +221,13 @@ def _size(given_px: SizePx, asked_px: tuple[int | None, int | None], family: Fam
         width or max(1, round(given_px[0] * (height or 0) / given_px[1])),
         height or max(1, round(given_px[1] * (width or 0) / given_px[0])),
     )
-    return drawable(wanted, family.latent_stride)
+    size = drawable(wanted, family.latent_stride)
+    if max(size) > LONGEST_PX:
+        raise ConfigError(
+            "in the source's proportions this is too large", where="height_px" if width else "width_px",
+            got=f"{size[0]} x {size[1]}", allowed=f"<= {LONGEST_PX}", hint="give both sides, or none",
+        )  # fmt: skip
+    return size
 
 
 def _bounded(given_px: SizePx, family: Family) -> SizePx:

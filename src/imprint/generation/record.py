@@ -38,13 +38,13 @@ from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
+from imprint.generation.seeds import LONGEST_PX
 from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
 from imprint.prompts.lexing import NETWORK
 from imprint.prompts.networks import read_network
 from imprint.prompts.syntax import Network
 
 STRIDE_PX = 8
-LONGEST_PX = 4096
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
 SCORES_KEY = "Imprint scores"  # by which a picture was chosen among several
 NETWORK_TAG = re.compile(NETWORK)
@@ -254,7 +254,7 @@ class _Reader:
         self._reading(fields)
         if self.left.get("Tiling") in TILINGS:
             fields["tiling"] = TILINGS[self.left.pop("Tiling")]
-        if hires := hires_fields(self.left, self._number):
+        if hires := hires_fields(self.left, self._number, self._note):
             fields["hires"] = hires
         source = self.left.get("Init image hash", "")
         image = None if hires else image_fields(self.left, self._number, tool_of(self.info) == "Imprint")
