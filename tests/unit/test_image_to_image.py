@@ -87,6 +87,11 @@ def test_at_strength_0_nothing_changes() -> None:
     assert np.array_equal(pixels(strength=0), picture())
 
 
+def test_a_strength_of_no_step_at_all_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert np.array_equal(pixels(strength=0.1, step_rule="diffusers"), picture())
+    assert "less than one of 4 steps: nothing is drawn" in caplog.text
+
+
 def test_a_little_strength_stays_nearer_to_the_source_than_much() -> None:
     away = [np.abs(pixels(strength=how).astype(float) - picture()).mean() for how in (0.2, 0.9)]
     assert away[0] < away[1]

@@ -8,6 +8,7 @@ Where a mask keeps the source, the result has its very bytes. Suffixes: B batch,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,8 @@ from imprint.generation.seeds import PictureNoise
 from imprint.generation.soft_inpainting import cell_shares, overlay_mask
 from imprint.generation.tiling import tiled
 from imprint.weights.shelf import Shelf
+
+log = logging.getLogger(__name__)
 
 
 class ImageToImage(PictureRequest):
@@ -87,8 +90,11 @@ def _task(family: Family, source: Source, request: ImageToImage, canvases: dict[
         canvases[settings, asked_px] = canvas_of(source, settings, asked_px, family)
     canvas = canvases[settings, asked_px]
     plan = pass_of(family, request, canvas.drawn_px, strength=settings.strength, rule=settings.step_rule)
+    levels = plan.levels(noise_schedule(family))
+    if settings.strength and not len(levels):
+        log.warning("a strength of %g is less than one of %d steps: nothing is drawn", settings.strength, request.steps)
     # Edits and alternation run over the calls that are made; in A1111 over the steps that were asked for.
-    made = max(1, len(plan.levels(noise_schedule(family))) - 1)
+    made = max(1, len(levels) - 1)
     steps = request.steps if request.compat == "a1111" else made
     pair = ReadPair.of(request.prompt, request.negative_prompt, request.read_settings(steps))
     return _Task(request, canvas, plan, Asked(pair, request.encode_settings()))
