@@ -325,6 +325,15 @@ def test_a_sampler_that_takes_more_steps_than_given_stays_guided() -> None:
     assert Guidance(5.0, end=0.5).at(500, 20) == 1.0
 
 
+@pytest.mark.parametrize("change", [{"cfg_end": 0.6}, {"prompt": "a [cat:dog:14]"}])
+@pytest.mark.parametrize("sampler", ["dpm_fast", "restart"])
+def test_the_last_part_of_a_run_comes_whatever_the_steps_of_a_sampler(sampler: str, change: dict[str, Any]) -> None:
+    fields = {"prompt": "a cat", "seed": 1, "steps": 24, "sampler": sampler}
+    changed, plain = (TextToImage(**{**fields, **more}) for more in (change, {}))
+    pictures = [next(text_to_image(shared_family(), [one])).pixels_HWC for one in (changed, plain)]
+    assert not np.array_equal(*pictures)
+
+
 def test_texts_change_with_the_steps() -> None:
     line = Line((Stretch(2, text(3.0)), Stretch(3, text(5.0)), Stretch(9, text(7.0))))
     told, progress, found = Conditioning(((1.0, line),), Line.always(text(0.0))), Progress(5), list[float]()

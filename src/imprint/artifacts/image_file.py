@@ -114,6 +114,19 @@ def decode_layers(data: bytes, where: Path) -> Image.Image:
         return image.convert("RGBA") if image.mode == "P" else image.copy()
 
 
+def decode_mask(data: bytes, where: Path) -> Image.Image:
+    """Decode one picture: upright, 8 bits, its transparency kept.
+
+    Returns: a PIL image in mode RGB, or RGBA where it has transparency.
+    Raises: PhotoError: as `decode_image`.
+    """
+    with _opened(data, where, 1) as image:
+        image.load()
+        upright = _upright(image)
+        deep = upright.mode.startswith(("I", "F"))
+        return upright.convert("RGBA") if upright.has_transparency_data and not deep else _as_rgb(upright, where)
+
+
 @contextmanager
 def _opened(data: bytes, where: Path, min_side_px: int) -> Generator[Image.Image]:
     """The picture after its header was checked; whatever a decoder raises comes out as a `PhotoError`."""

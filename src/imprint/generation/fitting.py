@@ -23,7 +23,6 @@ C = TypeVar("C", bound=Config)
 SIZES = ("width_px", "height_px", "resize_from_width_px", "resize_from_height_px")
 ResizeMode: TypeAlias = Literal["stretch", "crop", "fill", "latent"]
 SizePx: TypeAlias = tuple[int, int]
-LONGEST_PX = 4096  # of a side that may be asked for
 LARGEST_COVER = 1 << 26  # pixels of a picture that covers a size; of more only the part that is kept is computed
 
 

@@ -33,12 +33,12 @@ from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.generation.canvas import ImageSettings
-from imprint.generation.fitting import LONGEST_PX, drawable
+from imprint.generation.fitting import drawable
 from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
-from imprint.generation.seeds import SEED_LIMIT
+from imprint.generation.seeds import LONGEST_PX, SEED_LIMIT
 from imprint.generation.text_to_image import TextToImage
 from imprint.prompts.lexing import NETWORK
 from imprint.prompts.networks import read_network
@@ -257,7 +257,7 @@ class _Reader:
         self._reading(fields)
         if self.left.get("Tiling") in TILINGS:
             fields["tiling"] = TILINGS[self.left.pop("Tiling")]
-        if hires := hires_fields(self.left, self._number):
+        if hires := hires_fields(self.left, self._number, self._note):
             fields["hires"] = hires
         source = self.left.get("Init image hash", "")
         image = None if hires else image_fields(self.left, self._number, tool_of(self.info) == "Imprint")

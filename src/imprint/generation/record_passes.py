@@ -16,6 +16,7 @@ from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.errors import UnknownNameError
 from imprint.generation.latent_upscaling import LATENT_UPSCALERS
 from imprint.generation.samplers import SAMPLERS, resolve_sampler, resolve_schedule
+from imprint.generation.seeds import LONGEST_PX
 
 _SAME = MappingProxyType({"Hires sampler": "Use same sampler", "Hires schedule type": "Use same scheduler"})
 _CONTENT = MappingProxyType({"fill": "fill", "noise": "latent noise", "nothing": "latent nothing"})
@@ -31,6 +32,8 @@ _SOFT: Mapping[str, tuple[str, float, float]] = MappingProxyType({
 Values = Mapping[str, str | float | None]
 Number = Callable[[str, float, float, float], float]
 """(key, lowest, highest, usual) -> the key's value; notes what cannot be read."""
+Note = Callable[[str, str, str], None]
+"""(key, value, why): of what is not followed."""
 
 
 def pass_parameters(record: PictureRecord) -> Values:
@@ -86,18 +89,25 @@ def _image_parameters(image: ImageRecord) -> Values:
     return out
 
 
-def hires_fields(left: dict[str, str], number: Number) -> dict[str, Any] | None:
+def hires_fields(left: dict[str, str], number: Number, note: Note) -> dict[str, Any] | None:
     """The fields of `Hires` that an infotext speaks of; None where it has no second pass.
 
     Args:
         left: keys that nothing has read yet; those that are read here are taken out.
         number: reads a number out of `left`.
+        note: takes what is not followed.
     """
     if not any(key in left for key in ("Hires upscale", "Hires resize", "Hires upscaler")):
         return None
     out: dict[str, Any] = {"strength": number("Denoising strength", 0, 1, 0.7)}
-    if size := re.fullmatch(r"(\d{1,4})x(\d{1,4})", left.pop("Hires resize", "")):
+    asked = left.pop("Hires resize", None)
+    if size := re.fullmatch(r"(\d{1,5})x(\d{1,5})", asked or ""):
         out |= {"width_px": _side(size[1]), "height_px": _side(size[2])}
+        if max(out["width_px"] or 0, out["height_px"] or 0) > LONGEST_PX:
+            note("Hires resize", size[0], f"a side above {LONGEST_PX}; that is taken")
+            out |= {name: min(out[name] or 0, LONGEST_PX) or None for name in ("width_px", "height_px")}
+    elif asked is not None:
+        note("Hires resize", asked, "no size; the scale is taken")
     if "Hires upscale" in left:
         out["scale"] = number("Hires upscale", 1, 8, 2)
     if left.get("Hires steps", "0") == "0":

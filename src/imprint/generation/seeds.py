@@ -38,7 +38,8 @@ def _source_name(name: str) -> str:
     return name.lower()
 
 
-SidePx = Annotated[int, Field(ge=8, le=4096)]
+LONGEST_PX = 4096  # of a picture's side
+SidePx = Annotated[int, Field(ge=8, le=LONGEST_PX)]
 """A side of a picture; what the base cannot draw is rounded where the base is known (`fitting.drawable`)."""
 
 

@@ -207,7 +207,10 @@ class _Wanted(Config):
 
     @model_validator(mode="after")
     def _record_fits(self) -> Self:
-        if isinstance(self.format, Jpeg) and len(json.dumps(self.prompt + self.negative_prompt)) > JPEG_PROMPTS_BYTES:
+        prompts = self.prompt + self.negative_prompt
+        if self.hires is not None:
+            prompts += (self.hires.prompt or "") + (self.hires.negative_prompt or "")
+        if isinstance(self.format, Jpeg) and len(json.dumps(prompts)) > JPEG_PROMPTS_BYTES:
             raise ValueError("format.kind = 'jpeg' has no room for so long prompts in its record; use png or webp")
         return self
 

@@ -116,7 +116,8 @@ def _wish(
     kind = ImageToImage if source else TextToImage
     shared: dict[str, Any] = recipe.model_dump(include=set(kind.model_fields) - own.keys())
     if isinstance(recipe.format, Jpeg):
-        said = json.dumps([text.prompt, text.negative_prompt, dict(text.template)])
+        again = [recipe.hires.prompt, recipe.hires.negative_prompt] if recipe.hires else []
+        said = json.dumps([text.prompt, text.negative_prompt, *again, dict(text.template)])
         if len(said) > JPEG_PROMPTS_BYTES:
             raise PromptError(
                 "a JPEG has no room for so long prompts, and what they were made of, in its record", where="prompt",
