@@ -309,7 +309,7 @@ def test_the_verb_prints_the_scores_and_show_tells_them(tmp_path: Path, capsys: 
     assert any("rank" in line and "seed" in line and "outlier" in line for line in lines)
     assert run(["show", str(picture)]) == 0
     shown = capsys.readouterr().out
-    assert 'scores              {"total": ' in shown
+    assert "\nscores\n  total " in shown
     assert "chosen_from         4\nchosen_from_seed    0\n" in shown
 
 
