@@ -19,8 +19,9 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from numpy.typing import NDArray
 
 from imprint.families.sd1 import StableDiffusion1
+from imprint.generation.listening import GenerationStep
 from imprint.generation.preview import LivePreview
-from imprint.generation.text_to_image import GenerationStep, TextToImage, text_to_image
+from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.nano import base_folder
 
 DrawCase: TypeAlias = Literal["tiny", "nano", "sd15"]

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from imprint.diffusion.randomness import Purpose, normal
-from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
+from imprint.diffusion.schedule import NoiseSchedule
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.families import open_family
 from imprint.generation.conditioning import Conditioning, Guidance
 from imprint.generation.denoiser import guided_denoiser

@@ -25,7 +25,9 @@ from spandrel.architectures.ESRGAN import ESRGAN
 from spandrel.architectures.SPAN import SPAN
 from spandrel.architectures.SwinIR import SwinIR
 
-pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore:torch.meshgrid")]
+pytestmark = [
+    pytest.mark.parity, pytest.mark.filterwarnings("ignore:torch.meshgrid"), pytest.mark.usefixtures("own_cache")
+]  # fmt: skip
 
 MAKERS: dict[str, Any] = {
     "Compact": lambda: Compact(num_feat=8, num_conv=2, upscale=2),
@@ -36,11 +38,6 @@ MAKERS: dict[str, Any] = {
     ),
 }
 SCALES = {"Compact": 2, "ESRGAN": 4, "SPAN": 2, "SwinIR": 2}
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
 
 
 def state_of(name: str, channels: int = 3) -> dict[str, torch.Tensor]:

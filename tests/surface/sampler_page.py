@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from imprint.diffusion.schedule import SCHEDULES, ScheduleEntry
+from imprint.diffusion.schedule_registry import SCHEDULES, ScheduleEntry
 from imprint.generation.samplers import SAMPLERS, SamplerEntry
 from imprint.registry import Registry
 from surface.recipe_pages import REFERENCE

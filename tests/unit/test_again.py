@@ -269,6 +269,8 @@ def test_show_says_which_tool_wrote_what(tmp_path: Path, capsys: Captured) -> No
 def test_prompts_that_no_jpeg_can_hold_are_refused_before_drawing() -> None:
     with pytest.raises(ValueError, match="no room for so long prompts"):
         GenerateRecipe(prompt="🐶" * 10_000, format=Jpeg())
+    with pytest.raises(ValueError, match="no room for so long prompts"):
+        GenerateRecipe.model_validate({"prompt": "", "hires": {"prompt": "🐶" * 10_000}, "format": Jpeg()})
 
 
 def test_a_loras_hash_is_that_of_its_tensors_or_of_its_header(tmp_path: Path) -> None:

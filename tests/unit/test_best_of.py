@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from imprint.app.cli.edge import run
@@ -34,7 +35,7 @@ from imprint.jobs.generate import GenerateResult, generate
 from imprint.jobs.grid import GridRecipe
 from imprint.jobs.personalize import personalize
 from imprint.jobs.recipe import GenerateRecipe
-from make import GridJudge, tiny_base
+from make import GridJudge, photo, tiny_base
 from tiny_run import JUDGE, tiny_recipe
 
 pytestmark = pytest.mark.unit
@@ -170,6 +171,22 @@ def test_variations_are_chosen_by_the_seed_that_counts_on(tmp_path: Path) -> Non
     assert read_record(result.pictures[0]).chosen_from_seed == 30
 
 
+def test_the_best_of_pictures_inside_a_mask_keep_what_is_outside_and_come_out_again(tmp_path: Path) -> None:
+    photo(1, (32, 32)).save(tmp_path / "source.png")
+    mask = Image.new("L", (32, 32), 255)
+    mask.paste(0, (0, 0, 16, 32))
+    mask.save(tmp_path / "mask.png")
+    given = {"source": tmp_path / "source.png", "mask": tmp_path / "mask.png", "image": {"mask_blur_px": 0}}
+    first, second = made(tmp_path / "out", **given).pictures
+    source, drawn = pixels(given["source"]), [pixels(first), pixels(second)]
+    assert all(np.array_equal(one[:, :16], source[:, :16]) for one in drawn)
+    assert not np.array_equal(drawn[0][:, 16:], drawn[1][:, 16:])
+    record = read_record(first)
+    assert (record.kind, record.chosen_from, record.scores[0].name) == ("image_to_image", 4, "total")
+    named = {"source": given["source"], "mask": given["mask"], "base": str(tiny_base()), "out": tmp_path / "again"}
+    assert again(AgainRecipe.model_validate({"picture": first, **named})).same_pixels
+
+
 class _Firsts:
     """Calls the first three pictures that it is shown broken."""
 
@@ -182,10 +199,16 @@ class _Firsts:
         return found
 
 
-def test_broken_pictures_are_replaced_and_both_are_in_the_manifest(tmp_path: Path) -> None:
+@pytest.fixture
+def firsts() -> str:
+    """The name under which `_Firsts` is registered; a registry forgets nothing."""
     if "firsts" not in DEFECTS:
         DEFECTS.add("firsts", DefectEntry(lambda _tools: _Firsts(), "the first three"))
-    result = made(tmp_path, best={"defects": ["firsts"], "redraw": 1, "keep": 4})
+    return "firsts"
+
+
+def test_broken_pictures_are_replaced_and_both_are_in_the_manifest(tmp_path: Path, firsts: str) -> None:
+    result = made(tmp_path, best={"defects": [firsts], "redraw": 1, "keep": 4})
     assert result.best is not None
     told = json.loads(result.best.manifest.read_text())["pictures"]
     again_for = {one["seed"]: one["instead_of"] for one in told if one["instead_of"] is not None}
@@ -195,10 +218,10 @@ def test_broken_pictures_are_replaced_and_both_are_in_the_manifest(tmp_path: Pat
     assert {read_record(path).chosen_from for path in result.pictures} == {7}
 
 
-def test_a_broken_picture_that_is_kept_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    if "firsts" not in DEFECTS:
-        DEFECTS.add("firsts", DefectEntry(lambda _tools: _Firsts(), "the first three"))
-    made(tmp_path, best={"defects": ["firsts"]})
+def test_a_broken_picture_that_is_kept_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, firsts: str
+) -> None:
+    made(tmp_path, best={"defects": [firsts]})
     assert "1 of 2 kept pictures are broken" in caplog.text
 
 
@@ -216,6 +239,7 @@ def test_a_missing_extra_is_told_before_anything_is_drawn(tmp_path: Path, monkey
         ("a photo of a zkz", "a photo of a dog"),
         ("(a red:1.3) [cat:dog:0.5] <lora:ada:0.8> BREAK in\n the snow", "a red dog in the snow"),
         ("a dog AND a cat :0.5", "a dog a cat"),
+        ("a dog AND a cat :-1", "a dog"),
         ("zkzy dog", "zkzy dog"),
         ("", ""),
     ],
@@ -285,7 +309,7 @@ def test_the_verb_prints_the_scores_and_show_tells_them(tmp_path: Path, capsys: 
     assert any("rank" in line and "seed" in line and "outlier" in line for line in lines)
     assert run(["show", str(picture)]) == 0
     shown = capsys.readouterr().out
-    assert 'scores              {"total": ' in shown
+    assert "\nscores\n  total " in shown
     assert "chosen_from         4\nchosen_from_seed    0\n" in shown
 
 

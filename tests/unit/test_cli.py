@@ -141,6 +141,11 @@ def test_hostile_text_cannot_steer_the_terminal(monkeypatch: Patch, capsys: Capt
     assert "\x1b" not in shown.out + shown.err
 
 
+def test_a_table_of_fields_stands_below_its_name(capsys: Captured) -> None:
+    print_fields({"prompt": "a", "image": {"strength": 0.5, "soft": {}, "fill": "noise"}, "hires": None})
+    assert capsys.readouterr().out == "prompt  a\nimage\n  strength  0.5\n  fill      noise\n"
+
+
 def test_counts_become_a_line_now_and_then_and_at_the_end(capsys: Captured) -> None:
     handler = LineHandler(every_s=1000)
     for done in range(1, 11):

@@ -279,3 +279,20 @@ def test_a_wrong_change_names_every_problem() -> None:
         changed(toy(), {"method.rank": 0, "stepz": 3}, where="cell")
     with pytest.raises(ConfigError, match="at least 100 steps"):
         changed(toy(), {"name": "long", "steps": 5})
+
+
+def test_a_kind_alone_is_a_table_of_that_kind(tmp_path: Path) -> None:
+    file = tmp_path / "toy.toml"
+    file.write_text('name = "zkz"\nmethod = "everything"\n')
+    assert load_config(Toy, file).method == Everything()
+    assert load_config(Toy, None, ["name=zkz", "method=everything"]).method == Everything()
+    assert load_config(Toy, None, ["name=zkz", "method=adapter"]).method == Adapter(rank=4)
+    for sets in (["method=everything", "method.text_encoder=true"], ["method.text_encoder=true", "method=everything"]):
+        assert load_config(Toy, None, ["name=zkz", *sets]).method == Everything(text_encoder=True)
+    with pytest.raises(ConfigError, match=r"method.kind = 'adaptor': should be one of .* did you mean `adapter`"):
+        load_config(Toy, None, ["name=zkz", "method=adaptor"])
+
+
+def test_a_value_where_a_table_belongs_names_its_fields() -> None:
+    with pytest.raises(ConfigError, match=r"average = 3: this is a table; set its fields, as in average.decay"):
+        load_config(Toy, None, ["name=zkz", "average=3"])

@@ -21,15 +21,10 @@ from imprint.weights import read_embedding, read_embeddings, save_embedding
 from make import tiny_family
 from make_networks import write_converted
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("own_cache")]
 
 family = functools.cache(tiny_family)  # only looked at
 VECTORS = torch.linspace(-1, 1, 48).reshape(3, 16)  # of the tiny base's width
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
 
 
 def png(path: Path, text: str) -> Path:

@@ -37,6 +37,15 @@ def test_a_crop_keeps_the_middle_in_proportion() -> None:
     assert np.array_equal(fitted(HALVES, (20, 20), "crop"), HALVES[:, 10:30])
 
 
+def test_a_crop_of_a_long_strip_computes_the_middle_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    strip = np.linspace(0, 255, 40_000, dtype=np.uint8)[None, :, None].repeat(16, 0).repeat(3, 2)
+    out = fitted(strip, (1024, 1024), "crop")  # whole, it would be 2,560,000 by 1024
+    assert out.shape == (1024, 1024, 3) and set(np.unique(out)) <= {127, 128}
+    whole = fitted(HALVES, (24, 30), "crop").astype(int)
+    monkeypatch.setattr("imprint.generation.fitting.LARGEST_COVER", 0)
+    assert np.abs(fitted(HALVES, (24, 30), "crop") - whole).max() <= 1
+
+
 def test_a_fill_shows_all_and_continues_the_edges() -> None:
     out = fitted(HALVES, (40, 40), "fill")
     assert np.array_equal(out[10:30], HALVES)

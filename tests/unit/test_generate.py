@@ -9,6 +9,7 @@ import pytest
 
 from imprint.artifacts.picture import PictureRecord, read_record
 from imprint.config import load_config
+from imprint.config.places import find, plain_name
 from imprint.jobs.generate import generate
 from imprint.jobs.recipe import GenerateRecipe
 from make import tiny_base
@@ -44,3 +45,26 @@ def test_settings_of_the_command_line_reach_the_recipe() -> None:
     recipe = load_config(GenerateRecipe, None, sets, {"prompt": "a dog"})
     assert (recipe.sampler, recipe.schedule, recipe.options()) == ("euler_a", "sgm_uniform", {"eta": 0.5})
     assert (recipe.variation_seed, recipe.variation_strength) == (3, 0.5)
+
+
+def test_a_seed_of_minus_one_is_chosen_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.randbelow", lambda limit: limit - 9)
+    recipe = GenerateRecipe(prompt="a dog", base=str(tiny_base()), out=tmp_path, steps=1, seed=-1, count=2)
+    pictures = generate(recipe).pictures
+    assert [read_record(path).seed for path in pictures] == [2**32 - 9, 2**32 - 8]
+    assert [path.name for path in pictures] == [f"00000-{2**32 - 9}.png", f"00001-{2**32 - 8}.png"]
+
+
+def test_names_of_other_programs_lead_to_fields_that_are_there() -> None:
+    meant = set(GenerateRecipe.OTHER_NAMES.values())
+    assert [path for path in meant if not find(GenerateRecipe, path.split("."))] == []
+    assert [name for name in GenerateRecipe.OTHER_NAMES if name != plain_name(name)] == []
+
+
+def test_a_thousand_open_brackets_are_one_remark(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recipe = GenerateRecipe(prompt="(" * 1000 + "a dog", base=str(tiny_base()), out=tmp_path, steps=1)
+    with caplog.at_level("INFO", "imprint"):
+        generate(recipe)
+    told = [line for line in caplog.messages if "never closed" in line]
+    assert len(told) == 1
+    assert told[0].startswith("prompt, character 1, and at ")

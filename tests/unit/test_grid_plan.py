@@ -230,6 +230,18 @@ def test_a_seed_of_minus_one_is_chosen_once_and_shown() -> None:
     assert [step.label for step in plan.axes.x.steps] == ["1000", "5", "1001"]
 
 
+def test_the_seed_of_all_cells_may_be_chosen_too() -> None:
+    plan = planned(generate={"seed": -1}, x=("steps", "1, 2"))
+    assert [cell.recipe.seed for cell in plan.cells] == [1000, 1000]
+
+
+def test_names_of_other_programs_are_axes() -> None:
+    picture = {"variation_seed": 3}
+    plan = planned(generate=picture, x=("Schedule type", "karras, uniform"), y=("Var. strength", "0, 0.5"))
+    assert {cell.recipe.schedule for cell in plan.cells} == {"karras", "uniform"}
+    assert {cell.recipe.variation_strength for cell in plan.cells} == {0, 0.5}
+
+
 def test_seeds_may_differ_from_cell_to_cell() -> None:
     plan = planned(generate={"seed": 7}, x=("steps", "1, 2"), y=("cfg_scale", "1, 2"), vary_seeds=True)
     assert [cell.recipe.seed for cell in plan.cells] == [7, 8, 9, 10]

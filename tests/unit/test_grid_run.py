@@ -16,12 +16,21 @@ from PIL import Image
 from imprint.app.cli.edge import run
 from imprint.artifacts.files import sha256_file
 from imprint.artifacts.picture import read_record
+from imprint.artifacts.picture_file import Jpeg
 from imprint.config import load_config
 from imprint.errors import ConfigError, Interrupted, NumericsError, OutputError
+from imprint.generation.canvas import ImageSettings
+from imprint.generation.hires import Hires, OpenedUpscaler
+from imprint.generation.text_to_image import TextToImage
+from imprint.jobs.best_of.recipe import BestOf
 from imprint.jobs.grid import GridRecipe, GridResult, drawing, grid
+from imprint.jobs.grid.drawing import WITHOUT_EFFECT, cell_key
 from imprint.jobs.personalize import personalize
+from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.wishes import Wish
+from imprint.refine.upscalers.resampling import lanczos
 from imprint.weights import save_embedding
-from make import tiny_base, write_tiny_base
+from make import photo, tiny_base, write_tiny_base
 from tiny_run import tiny_recipe
 
 pytestmark = pytest.mark.unit
@@ -239,6 +248,61 @@ def test_an_embedding_that_changed_draws_the_cells_that_name_it(
     os.utime(embedding, ns=(1, 1))  # the clock of a file may be too coarse for two writes
     after = cells()
     assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, True]
+
+
+#: Another value of every field that decides a picture, by which its cell is then drawn anew.
+DECIDES: dict[str, Any] = {
+    "best": BestOf(draw=2), "cfg_end": 0.5, "cfg_rescale": 0.5, "cfg_scale": 7.0, "cfg_start": 0.5, "clip_skip": 2,
+    "compat": "a1111", "count": 2, "emphasis": "none", "ensd": 31337, "eta": 0.5, "format": Jpeg(), "height_px": 64,
+    "hires": Hires(), "image": ImageSettings(strength=0.5), "mask": Path("m.png"), "noise_source": "nv",
+    "resize_from_height_px": 64, "resize_from_width_px": 64, "s_churn": 1.0, "s_noise": 1.1, "s_tmax": 1.0,
+    "s_tmin": 0.5, "sampler": "euler", "schedule": "karras", "seed": 1, "source": Path("s.png"), "steps": 26,
+    "strength": 0.5, "tiling": "both", "variation_seed": 1, "variation_strength": 0.5, "width_px": 64,
+}  # fmt: skip
+
+
+def test_every_field_is_in_the_key_of_a_cell_or_said_to_have_no_effect() -> None:
+    plain = GenerateRecipe(prompt="")
+    wish = Wish(TextToImage(prompt="", seed=0))
+    keys = {name: cell_key(plain.model_copy(update={name: DECIDES[name]}), wish, []) for name in DECIDES}
+    assert len({cell_key(plain, wish, []), *keys.values()}) == 1 + len(keys)
+    assert set(DECIDES) == GenerateRecipe.model_fields.keys() - WITHOUT_EFFECT
+    assert GenerateRecipe.model_fields.keys() >= WITHOUT_EFFECT
+
+
+def test_prompts_and_files_are_in_the_key_of_a_cell_by_what_they_hold() -> None:
+    recipe, said = GenerateRecipe(prompt="a {dog|cat}"), ("a dog", "a cat")
+    wishes = [Wish(TextToImage(prompt=one, negative_prompt=other, seed=0)) for one in said for other in said]
+    wishes.append(Wish(wishes[0].request, template={"prompt_template": recipe.prompt}))
+    assert len({cell_key(recipe, wish, list(files)) for wish in wishes for files in ("", "a", "b")}) == 3 * len(wishes)
+
+
+def test_an_upscaler_that_changed_draws_the_cells_that_use_it(tmp_path: Path, monkeypatch: Patch) -> None:
+    def opener(*_: Any) -> Callable[[str], OpenedUpscaler]:
+        return lambda name: OpenedUpscaler(lanczos)
+
+    monkeypatch.setattr(drawing, "upscaler_opener", opener)
+    model, changes = tmp_path / "mine.safetensors", list[list[Path | None]]()
+    hires = {"hires": {"steps": 1, "strength": 0.5}, "upscalers": [str(tmp_path)], "steps": 1}
+    names = {"field": "hires.upscaler", "values": '"mine", "latent", "lanczos", "gone"'}
+    for content in (b"one", b"two, which is longer"):
+        model.write_bytes(content)
+        changes.append(files(grid(recipe(tmp_path / "g", x=names, y=None, generate=hires))))
+    assert [old == new for old, new in zip(*changes, strict=True)] == [False, True, True, True]
+
+
+def test_cells_that_begin_with_one_picture_hold_it_once(tmp_path: Path, monkeypatch: Patch) -> None:
+    held: list[int] = []
+
+    def draw(family: Any, wishes: Any, **named: Any) -> Any:
+        held.extend(id(wish.source) for wish in wishes)
+        return DRAW(family, wishes, **named)
+
+    photo().save(tmp_path / "source.png")
+    monkeypatch.setattr(drawing, "drawn", draw)
+    made = {"source": str(tmp_path / "source.png"), "width_px": 32, "height_px": 32}
+    assert grid(recipe(tmp_path / "g", generate=made)).failed == ()
+    assert len(held) == 4 and len(set(held)) == 1
 
 
 def test_a_request_to_stop_is_heard_between_two_steps(tmp_path: Path, monkeypatch: Patch) -> None:

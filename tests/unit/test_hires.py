@@ -11,7 +11,8 @@ from PIL import Image
 
 from imprint.errors import ConfigError, UnknownNameError
 from imprint.generation.hires import Hires, OpenedUpscaler
-from imprint.generation.text_to_image import GenerationStep, TextToImage, text_to_image
+from imprint.generation.listening import GenerationStep
+from imprint.generation.text_to_image import TextToImage, text_to_image
 from make import tiny_family
 
 pytestmark = pytest.mark.unit

@@ -66,3 +66,29 @@ def test_levels_descend_to_the_end_of_a_run(rule: StepRule, steps: int, strength
     assert found == sorted(found, reverse=True)
     assert len(found) <= min(steps + 1, MAX_LEVELS)
     assert not found or found[-1] == 0
+
+
+@pytest.mark.parametrize("rule", ["a1111", "diffusers"])
+def test_a_schedule_of_fewer_levels_than_steps_still_has_the_calls_of_a_strength(rule: StepRule) -> None:
+    def short(steps: int) -> Tensor:
+        return numbered(steps - steps // 10)  # as schedules that visit a level once, however often it is chosen
+
+    calls = {"a1111": 5, "diffusers": 4}[rule]
+    assert levels_of_image(rule, 400, 0.01, short).tolist() == numbered(calls).tolist()
+    assert levels_of_image(rule, 400, 1.0, short).tolist() == numbered(360).tolist()
+
+
+def test_a_schedule_of_more_levels_than_steps_is_entered_where_a1111_enters_it() -> None:
+    found = levels_of_image("a1111", 30, 0.5, lambda steps: numbered(steps + 1))
+    assert found.tolist() == numbered(31)[14:].tolist()
+
+
+def test_a_strength_whose_whole_run_a_schedule_has_no_room_for_is_named() -> None:
+    def scarce(steps: int) -> Tensor:
+        if steps > 50:
+            raise ConfigError("so many steps do not fit", where="steps", got=steps, allowed="<= 50")
+        return numbered(steps)
+
+    with pytest.raises(ConfigError, match=r"strength: 8 steps(.|\n)*end of 80(.|\n)*steps / strength <= 50"):
+        levels_of_image("exact", 8, 0.1, scarce)
+    assert len(levels_of_image("exact", 8, 0.2, scarce)) == 9

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from imprint.artifacts.picture import Picture
 from imprint.errors import ConfigError, InputError
+from imprint.generation import canvas as canvas_module
 from imprint.generation.canvas import ImageSettings, Source, canvas_of
 from imprint.generation.image_to_image import ImageToImage, image_to_image
 from imprint.generation.samplers import SAMPLERS
@@ -86,6 +87,11 @@ def test_at_strength_0_nothing_changes() -> None:
     assert np.array_equal(pixels(strength=0), picture())
 
 
+def test_a_strength_of_no_step_at_all_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert np.array_equal(pixels(strength=0.1, step_rule="diffusers"), picture())
+    assert "less than one of 4 steps: nothing is drawn" in caplog.text
+
+
 def test_a_little_strength_stays_nearer_to_the_source_than_much() -> None:
     away = [np.abs(pixels(strength=how).astype(float) - picture()).mean() for how in (0.2, 0.9)]
     assert away[0] < away[1]
@@ -135,6 +141,55 @@ def test_a_larger_batch_changes_nothing_but_the_last_bits(source: Source) -> Non
         assert np.abs(one.pixels_HWC.astype(int) - other.pixels_HWC.astype(int)).max() <= 1
 
 
+def test_pictures_of_other_sizes_share_no_batch_though_they_are_drawn_alike() -> None:
+    source = Source(picture(301, 77), mask(301, 77))
+    how: dict[str, Any] = {"prompt": "a dog", "steps": 1, "sampler": "euler"}
+    asked = [ImageToImage(seed=1, **how), ImageToImage(seed=2, width_px=128, height_px=32, **how)]
+    made = list(image_to_image(shared_family(), source, asked, batch=2))
+    assert [one.pixels_HWC.shape for one in made] == [(77, 301, 3), (32, 128, 3)]
+
+
+def test_pictures_that_differ_in_seed_share_what_is_made_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    blurs: list[float] = []
+    blur = canvas_module.blurred_mask
+    monkeypatch.setattr(canvas_module, "blurred_mask", lambda given, by: blurs.append(by) or blur(given, by))
+    drawn(MASKED, seeds=(1, 2, 3), steps=1)
+    assert len(blurs) == 1
+
+
+def test_colours_flow_over_the_mask_at_the_size_that_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, ...]] = []
+    fill = canvas_module.filled
+    monkeypatch.setattr(canvas_module, "filled", lambda part, mask: sizes.append(part.shape) or fill(part, mask))
+    canvas = canvas_of(Source(picture(640, 640), mask(640, 640)), ImageSettings(), (None, None), shared_family())
+    assert canvas.shown("fill").shape == (64, 64, 3) and sizes == [(64, 64, 3)]
+
+
+def test_colours_flow_over_the_mask_where_latents_are_stretched() -> None:
+    canvas = canvas_of(MASKED, ImageSettings(mask_blur_px=0, resize="latent"), (48, 32), shared_family())
+    inside = mask() == 255
+    assert not np.array_equal(canvas.shown("fill")[inside], picture()[inside])
+    assert np.array_equal(canvas.shown("fill")[:4], picture()[:4])
+
+
+def test_what_is_encoded_of_a_large_source_is_bounded() -> None:
+    source = Source(picture(3200, 1600))
+    canvas = canvas_of(source, ImageSettings(resize="latent"), (32, 32), shared_family())
+    assert canvas.shown("original").shape == (48, 88, 3)
+
+
+def test_a_side_that_follows_from_the_other_is_bounded_as_if_it_were_asked_for() -> None:
+    request = ImageToImage(prompt="", seed=0, width_px=512)
+    with pytest.raises(ConfigError, match=r"512 x 8192(.|\n)*4096"):
+        image_to_image(shared_family(), Source(np.zeros((160, 10, 3), np.uint8)), [request])
+
+
+@pytest.mark.parametrize("wrong", [mask() > 0, mask() / 255, np.zeros((32, 32, 1), np.uint8)])
+def test_what_is_no_mask_is_refused_at_once(wrong: Any) -> None:
+    with pytest.raises(InputError, match="this is no mask"):
+        image_to_image(shared_family(), Source(picture(), wrong), [ImageToImage(prompt="", seed=0)])
+
+
 @pytest.mark.parametrize(
     ("given_px", "asked_px", "size"),
     [
@@ -181,6 +236,15 @@ def test_masks_may_have_colour_or_transparency() -> None:
     expected = pixels(MASKED)
     assert np.array_equal(pixels(Source(picture(), white)), expected)
     assert np.array_equal(pixels(Source(picture(), clear)), expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "drawn"),
+    [((40_000, 1), (None, None), (4096, 8)), ((1, 9000), (None, None), (8, 4096))],
+)
+def test_a_strip_is_drawn_no_longer_than_a_side_may_be(given: Any, asked: Any, drawn: Any) -> None:
+    strip = Source(np.zeros((given[1], given[0], 3), np.uint8))
+    assert canvas_of(strip, ImageSettings(), asked, shared_family()).drawn_px == drawn
 
 
 def test_a_mask_of_another_size_is_refused_at_once() -> None:

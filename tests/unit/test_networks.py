@@ -32,17 +32,12 @@ from imprint.weights.module_names import ldm_names
 from make import SD15_UNET, tiny_family
 from make_networks import adapted, hypernetwork, write_converted, write_lora
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("own_cache")]
 
 one_family = functools.cache(tiny_family)  # for tests that put on and take off
 X_Bchw = torch.linspace(-2, 2, 4 * 4 * 4).reshape(1, 4, 4, 4)
 TO_K = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"  # 16 -> 8
 CONV = "down_blocks.0.resnets.0.conv1"  # 8 -> 8, 3x3
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
 
 
 @torch.no_grad()

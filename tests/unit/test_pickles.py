@@ -20,12 +20,7 @@ from imprint.errors import ModelError
 from imprint.weights import pickle_child, pickles
 from imprint.weights.pickles import PickleLimits, as_safetensors, converted
 
-pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("own_cache")]
 
 
 class Payload:

@@ -14,15 +14,18 @@ from PIL import Image
 from imprint.errors import ConfigError
 from imprint.families import open_family
 from imprint.generation import preview as module
+from imprint.generation.canvas import Source
+from imprint.generation.image_to_image import ImageToImage, image_to_image
+from imprint.generation.listening import GenerationStep
 from imprint.generation.preview import LivePreview, latent_colours
 from imprint.generation.samplers import SamplerStep
-from imprint.generation.text_to_image import GenerationStep, TextToImage, text_to_image
+from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs import previews as file_module
 from imprint.jobs.generate import generate
 from imprint.jobs.previews import previews
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.nano import base_folder
-from make import tiny_base, tiny_family
+from make import photo, tiny_base, tiny_family
 
 pytestmark = pytest.mark.unit
 
@@ -76,6 +79,29 @@ def test_previews_keep_a_distance_in_time(monkeypatch: pytest.MonkeyPatch) -> No
 def test_senseless_distances_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="every"):
         shown_at(1, **options)
+
+
+def shown_sizes(kind: Any, draw: Any) -> list[tuple[int, ...]]:
+    """The sizes of the previews of some pictures, which are the same with and without."""
+    shown: list[tuple[int, ...]] = []
+    preview = LivePreview(tiny_family(), lambda step, pictures: shown.append(pictures[0].shape), kind, every=1)
+    (watched,), (alone,) = (list(draw(on_step)) for on_step in (lambda step: preview(step.sampler), None))
+    assert np.array_equal(watched.pixels_HWC, alone.pixels_HWC)
+    return shown
+
+
+@pytest.mark.parametrize(("kind", "side"), [("fast", 4), ("full", 32)])
+def test_both_passes_are_shown_each_at_its_size(kind: str, side: int) -> None:
+    request = TextToImage.model_validate({"prompt": "a dog", "seed": 1, "steps": 3, "hires": {"scale": 2, "steps": 2}})
+    shown = shown_sizes(kind, lambda on_step: text_to_image(tiny_family(), [request], on_step=on_step))
+    assert shown == [(side, side, 3)] * 2 + [(2 * side, 2 * side, 3)]
+
+
+def test_a_picture_from_a_picture_is_shown() -> None:
+    source = Source(np.asarray(photo(1, (48, 32))))
+    request = ImageToImage(prompt="a dog", seed=1, steps=4)
+    shown = shown_sizes("fast", lambda on_step: image_to_image(tiny_family(), source, [request], on_step=on_step))
+    assert shown == [(4, 6, 3)] * 3
 
 
 def test_every_picture_of_a_batch_is_shown() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +12,9 @@ import pytest
 from imprint import ProbeRecipe, TokenRecipe, probe, suggest_tokens
 from imprint.app.cli.edge import run
 from imprint.jobs.probe.candidates import CONSONANTS, VOWELS, find_candidates, pronounceable
-from imprint.jobs.probe.looking import plain_words, prompt_of
+from imprint.jobs.probe.looking import prompt_of
 from imprint.jobs.probe.texts import measure_texts
-from make import tiny_base, tiny_family
+from make import tiny_base, tiny_family, write_tiny_base
 
 pytestmark = pytest.mark.unit
 
@@ -51,10 +53,6 @@ def found(**given: Any) -> list[str]:
 def test_a_phrase_stands_in_the_sentence_with_an_article(words: tuple[str, ...], prompt: str) -> None:
     assert prompt_of(ProbeRecipe(phrase="x"), *words) == prompt
     assert prompt_of(ProbeRecipe(phrase="x", sentence="{} at night"), "a fox") == "a fox at night"
-
-
-def test_the_judge_reads_the_words_without_their_syntax() -> None:
-    assert plain_words("a (red:1.3) [cat:dog:0.5] <lora:x:1>").split() == ["a", "red", "dog"]
 
 
 def test_whole_words_come_first_and_pieces_rude_words_and_the_class_never() -> None:
@@ -107,6 +105,14 @@ def test_a_probe_without_a_class_measures_no_distance_and_repeats_itself() -> No
     first = probe(recipe)
     assert (first.of_class, first.distance) == (None, None)
     assert first == probe(recipe)
+
+
+def test_an_inpainting_model_is_probed_like_any_other(tmp_path: Path) -> None:
+    base = str(write_tiny_base(tmp_path / "base", in_channels=9))
+    result = probe(ProbeRecipe(phrase="corgi", class_word="dog", **{**QUICK, "base": base}))
+    assert result.distance is not None
+    assert all(math.isfinite(one) for one in (result.phrase.knowledge.prompt.value, result.distance.raw))
+    assert result.phrase != probe(ProbeRecipe(phrase="corgi", **QUICK)).phrase
 
 
 def test_tokens_are_ordered_by_how_far_they_move_the_class() -> None:

@@ -199,12 +199,21 @@ def test_a_network_has_its_strengths(text: str, expected: tuple[object, ...]) ->
     assert (one.start, one.end) == (0, len(text))
 
 
+def test_a_network_may_be_called_with_the_folders_that_tell_it_apart() -> None:
+    (one,) = networks("<lora:styles/v1.5/ink:0.5>")
+    assert (one.name, one.unet) == ("styles/v1.5/ink", 0.5)
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "count"),
     [
         ("a <lora:../../x:1>", "network-name", 0),
         ("a <lora:/etc/x:1>", "network-name", 0),
         ("a <lora::1>", "network-name", 0),
+        ("a <lora:dir/../x:1>", "network-name", 0),
+        ("a <lora:dir//x:1>", "network-name", 0),
+        ("a <lora:dir/:1>", "network-name", 0),
+        ("a <lora:dir\\x:1>", "network-name", 0),
         ("a <image:x:1>", "network-kind", 0),
         ("a <lora:x:much>", "network-value", 1),
         ("a <lora:x:1e309>", "network-value", 1),

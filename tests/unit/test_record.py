@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imprint.artifacts.infotext import KEY_ORDER, Infotext, parse_infotext
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.generation import SAMPLERS, TextToImage
 from imprint.generation.record import Understood, fields_of, infotext_of, understand
 from imprint.prompts import Network, ReadSettings, read_prompt, walk
@@ -225,3 +225,16 @@ def test_what_a_weight_does_is_taken_over(written: str, emphasis: str) -> None:
 def test_prompts_of_other_tools_are_read_with_their_quirks_and_ours_without() -> None:
     assert understood().fields["compat"] == "a1111"
     assert "compat" not in understand(parse_infotext(infotext_of(record()))).fields
+
+
+def test_numbers_of_a_sampler_are_followed_where_it_has_them() -> None:
+    found = understood(Sampler="Euler a", Schedule_type=None, Eta="0.5", Sigma_noise="1.02", Sigma_churn="3")
+    assert (found.fields["eta"], found.fields["s_noise"]) == (0.5, 1.02)
+    assert TextToImage(**found.fields).options() == {"eta": 0.5, "s_noise": 1.02}
+    assert [note.key for note in found.notes if note.key in ("Eta", "Sigma noise", "Sigma churn")] == ["Sigma churn"]
+
+
+def test_a_second_pass_of_old_versions_is_no_picture_to_begin_with() -> None:
+    found = understood(First_pass_size="0x0", Denoising_strength="0.7")
+    assert found.image is None
+    assert {"First pass size", "Denoising strength"} <= {note.key for note in found.notes}

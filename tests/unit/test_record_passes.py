@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -103,13 +103,14 @@ def test_keys_stand_in_the_order_of_a1111() -> None:
     assert "Denoising strength: 0.75, Init image hash: " in said and "Inpaint area: Only masked" in said
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([
     "Denoising strength", "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Hires sampler",
     "Hires schedule type", "Hires CFG Scale", "Mask blur", "Inpaint area", "Masked area padding", "Mask mode",
     "Soft inpainting enabled", "Soft inpainting schedule bias", "Soft inpainting mask influence", "Init image hash",
     "Tiling",
 ]), st.one_of(st.text(max_size=8), st.sampled_from([
-    "True", "2", "64", "0.5", "64x64", "nan", "1e999", "Use same sampler",
+    "True", "2", "64", "0.5", "64x64", "9999x0", "12345x12345", "nan", "1e999", "Use same sampler",
 ]))))  # fmt: skip
 def test_no_value_of_a_foreign_infotext_ends_in_anything_but_fields_and_notes(values: dict[str, str]) -> None:
     from imprint.artifacts.infotext import Infotext
@@ -119,6 +120,39 @@ def test_no_value_of_a_foreign_infotext_ends_in_anything_but_fields_and_notes(va
         Hires(**understood.fields["hires"])
     if understood.image is not None:
         ImageSettings(**dict(understood.image))
+
+
+@pytest.mark.parametrize("size", ["6000x0", "12345x12345", "large"])
+def test_a_size_of_a_second_pass_that_cannot_be_is_noted(size: str) -> None:
+    info = parse_infotext(f"a dog\nSteps: 5, Sampler: Euler, CFG scale: 5, Seed: 1, Size: 64x64, Hires resize: {size}")
+    understood = understand(info)
+    assert Hires(**understood.fields["hires"]).width_px in (4096, None)
+    assert ("Hires resize", size) in [(note.key, note.value) for note in understood.notes]
+
+
+@pytest.mark.parametrize("name", ["a\u200eb.png", "a\tb\x07.png", "dçg ' $(x).png"])
+def test_a_source_is_found_whatever_its_name(name: str) -> None:
+    Path("source.png").rename(name)
+    Path("mask.png").rename(f"m{name}")
+    first = drawn(source=name, mask=f"m{name}")
+    assert again(AgainRecipe(picture=first, base=str(tiny_base()), out=Path("new"))).same_pixels is True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": "source.png", "width_px": 200}, {"source": "source.png", "mask": "mask.png", "height_px": 48},
+        {"source": "source.png", "mask": "mask.png", "image": {"resize": "latent", "fill": "fill"}, "width_px": 40},
+        {"source": "source.png", "sampler": "dpm_fast", "image": {"strength": 0.3, "step_rule": "a1111"}},
+        {"source": "source.png", "sampler": "restart", "eta": None, "image": {"strength": 0.1 + 0.2}},
+        {"source": "source.png", "variation_seed": 9, "variation_strength": 0.1, "noise_source": "nv:46", "ensd": 7},
+        {"hires": {"scale": 1.7, "strength": 1 / 3}, "resize_from_width_px": 40, "resize_from_height_px": 24},
+        {"compat": "a1111", "prompt": "a [cat|dog] [x:y:1.5]", "hires": {"steps": 3}, "cfg_end": 0.6},
+    ],
+)  # fmt: skip
+def test_settings_that_meet_at_their_edges_are_drawn_again_bit_for_bit(changes: dict[str, Any]) -> None:
+    result = again(AgainRecipe(picture=drawn(**changes), base=str(tiny_base()), out=Path("new")))
+    assert result.same_pixels is True
 
 
 def test_a_source_is_found_by_its_pixels_under_its_name_and_nothing_else(tmp_path: Path) -> None:
@@ -152,6 +186,19 @@ def test_a_foreign_picture_from_a_picture_is_drawn_from_the_one_with_its_hash() 
     without = again(AgainRecipe(picture=Path("foreign.png"), base=str(tiny_base())))
     assert read_record(without.picture).image is None
     assert any("it began with another picture" in note and md5 in note for note in without.notes)
+
+
+@pytest.mark.parametrize("mask", [None, Path("mask.png")])
+def test_a_foreign_picture_inside_a_mask_says_where_the_mask_is_missing(mask: Path | None) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text(
+        "parameters",
+        "a dog\nSteps: 2, Sampler: Euler, CFG scale: 3, Seed: 5, Size: 32x40, Denoising strength: 0.5, "
+        f"Init image hash: {pixels_md5(pixels(Path('source.png')))}, Mask blur: 1, Version: v1.10.1",
+    )
+    Image.new("RGB", (32, 40)).save("foreign.png", pnginfo=info)
+    notes = again(AgainRecipe(picture=Path("foreign.png"), base=str(tiny_base()), mask=mask)).notes
+    assert any("inside a mask" in note for note in notes) == (mask is None)
 
 
 def test_a_grid_varies_what_a_picture_begins_with_and_sees_when_it_changed() -> None:

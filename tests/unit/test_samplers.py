@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from imprint.diffusion.brownian import BrownianPath
-from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule, karras_sigmas
+from imprint.diffusion.schedule import NoiseSchedule, karras_sigmas
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.errors import ConfigError, NumericsError, UnknownNameError
 from imprint.generation.samplers import (
     NO_NOISE,

@@ -10,7 +10,6 @@ from imprint.diffusion.beta_distribution import beta_cdf, beta_quantile
 from imprint.diffusion.schedule import (
     ALIGN_YOUR_STEPS_SD1,
     ALIGN_YOUR_STEPS_SDXL,
-    SCHEDULES,
     NoiseSchedule,
     beta_sigmas,
     ddim_sigmas,
@@ -18,6 +17,7 @@ from imprint.diffusion.schedule import (
     karras_sigmas,
     leading_sigmas,
 )
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.errors import ConfigError, ModelError, UnknownNameError
 
 pytestmark = pytest.mark.unit

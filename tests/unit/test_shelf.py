@@ -20,12 +20,7 @@ from imprint.weights.network_header import hashes
 from make import tiny_family
 from make_networks import hypernetwork, write_converted, write_lora
 
-pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("own_cache")]
 
 
 family = functools.cache(tiny_family)  # only looked at

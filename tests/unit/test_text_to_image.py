@@ -22,8 +22,10 @@ from imprint.families.family import Family
 from imprint.families.sd1 import StableDiffusion1
 from imprint.generation.conditioning import Conditioning, Guidance, Line, Progress, Stretch
 from imprint.generation.denoiser import guided_denoiser
+from imprint.generation.listening import GenerationStep
+from imprint.generation.request import PROMPT_LIMIT
 from imprint.generation.samplers import SAMPLERS
-from imprint.generation.text_to_image import PROMPT_LIMIT, GenerationStep, TextToImage, text_to_image
+from imprint.generation.text_to_image import TextToImage, text_to_image
 from make import tiny_family, write_tiny_base
 
 pytestmark = pytest.mark.unit
@@ -321,6 +323,15 @@ def test_outside_its_interval_there_is_no_guidance(step: int, wanted: float) -> 
 def test_a_sampler_that_takes_more_steps_than_given_stays_guided() -> None:
     assert [Guidance(5.0).at(step, 20) for step in (0, 19, 20, 500)] == [5.0] * 4
     assert Guidance(5.0, end=0.5).at(500, 20) == 1.0
+
+
+@pytest.mark.parametrize("change", [{"cfg_end": 0.6}, {"prompt": "a [cat:dog:14]"}])
+@pytest.mark.parametrize("sampler", ["dpm_fast", "restart"])
+def test_the_last_part_of_a_run_comes_whatever_the_steps_of_a_sampler(sampler: str, change: dict[str, Any]) -> None:
+    fields = {"prompt": "a cat", "seed": 1, "steps": 24, "sampler": sampler}
+    changed, plain = (TextToImage(**{**fields, **more}) for more in (change, {}))
+    pictures = [next(text_to_image(shared_family(), [one])).pixels_HWC for one in (changed, plain)]
+    assert not np.array_equal(*pictures)
 
 
 def test_texts_change_with_the_steps() -> None:

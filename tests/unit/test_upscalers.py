@@ -116,7 +116,7 @@ def test_several_models_of_one_name_are_told_apart_or_refused(tmp_path: Path) ->
     [
         ("lanzcos", "did you mean `lanczos`"),
         ("4xsharp", "did you mean `4x-Sharp`"),
-        ("R-ESRGAN 4x+", "put RealESRGAN_x4plus there"),
+        ("R-ESRGAN 4x+", "put RealESRGAN_x4plus (.safetensors, .pth) into "),
         ("LDSR", ""),
         ("../secret", ""),
         ("/etc/passwd", ""),

@@ -18,12 +18,7 @@ from imprint.refine.upscalers import model_files, open_upscaler, open_upscaling_
 from imprint.refine.upscalers.model_files import read_tensors
 from make_upscalers import Descriptor, noisy
 
-pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("own_cache")]
 
 
 class Payload:

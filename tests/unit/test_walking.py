@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any, cast
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,9 +13,10 @@ from imprint.errors import ModelError
 from imprint.families.sd1 import StableDiffusion1
 from imprint.families.sd1 import drawing as module
 from imprint.families.sd1.drawing import CpuConvolutions, can_pack, can_walk
-from imprint.generation.text_to_image import TextToImage, text_to_image
+from imprint.generation.precision import raised
+from imprint.generation.tiling import tiled
 from imprint.nano import base_folder
-from make import tiny_family
+from make import tiny_base, tiny_family
 
 pytestmark = pytest.mark.unit
 
@@ -125,20 +125,52 @@ def test_weights_that_were_changed_are_seen(kind: str) -> None:
 
 
 @pytest.mark.skipif(not can_pack(), reason="this PyTorch packs no weights")
-@pytest.mark.parametrize(("channels", "side", "stride"), [(8, 4, 1), (32, 8, 2), (64, 16, 1), (4, 5, 1)])
-def test_packed_weights_change_no_bit(channels: int, side: int, stride: int) -> None:
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize(("channels", "side", "stride"), [(8, 4, 1), (32, 8, 2), (64, 16, 1), (4, 5, 1), (128, 5, 1)])
+def test_packed_weights_change_no_bit(channels: int, side: int, stride: int, rows: int) -> None:
     layer = nn.Conv2d(channels, 24, 3, stride=stride, padding=1)
-    x = torch.linspace(-3, 3, 2 * channels * side * side).sin().reshape(2, channels, side, side)
+    x = torch.linspace(-3, 3, rows * channels * side * side).sin().reshape(rows, channels, side, side)
     x = x.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         assert torch.equal(CpuConvolutions(True)(layer, x), CpuConvolutions(False)(layer, x))
 
 
 def test_with_little_memory_the_picture_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    request = TextToImage(prompt="a dog", seed=1, steps=3)
-    packed = next(text_to_image(tiny_family(), [request])).pixels_HWC
+    monkeypatch.setattr(module, "_has_room", lambda unet: True)
+    packed = _predictions()
     monkeypatch.setattr(module, "_has_room", lambda unet: False)
-    assert np.array_equal(next(text_to_image(tiny_family(), [request])).pixels_HWC, packed)
+    assert all(torch.equal(one, other) for one, other in zip(_predictions(), packed, strict=True))
+
+
+def _predictions() -> list[torch.Tensor]:
+    """Of one row without guidance, at sizes that come one after another as in a second pass."""
+    family = tiny_family()
+    with family.drawing():
+        return [predicted(family, latent(side, side), texts(1)) for side in (4, 8, 5)]
+
+
+def test_tiling_that_comes_and_goes_is_seen() -> None:
+    family, x = tiny_family(), latent(8, 6)
+    with tiled(family, "both"):
+        usual = predicted(family, x, texts())
+    with family.drawing():
+        plain = predicted(family, x, texts())
+        with tiled(family, "both"):
+            inside = predicted(family, x, texts())
+        assert torch.equal(predicted(family, x, texts()), plain)
+    torch.testing.assert_close(inside, usual, **CLOSE)
+    assert not torch.allclose(inside, plain, atol=0.01)
+
+
+def test_raised_precision_is_that_of_a_base_opened_in_it() -> None:
+    family, other = tiny_family(), StableDiffusion1.open(tiny_base(), torch.float64)
+    with family.drawing():
+        before = predicted(family, latent(), texts())
+        with raised(family):
+            more = predicted(family, latent().double(), texts())
+        assert torch.equal(predicted(family, latent(), texts()), before)
+    wanted = predicted(other, latent().double(), texts())
+    torch.testing.assert_close(more, wanted, rtol=0, atol=1e-12)  # measured: 1e-15; float32 is 5e-7 away
 
 
 def test_another_attention_processor_is_left_to_the_network() -> None:

@@ -186,7 +186,7 @@ def _order_header(file: BinaryIO) -> None:
         file.write(text.ljust(size))
 
 
-def load_tensors(path: Path, device: str = "cpu") -> dict[str, Tensor]:
+def load_tensors(path: Path) -> dict[str, Tensor]:
     """Read every tensor of a safetensors file (memory-mapped; no code can run).
 
     Raises: ModelError: if the file is missing, truncated or not safetensors.
@@ -194,7 +194,7 @@ def load_tensors(path: Path, device: str = "cpu") -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with cast("Any", safe_open)(path, framework="pt", device=device) as file:
+        with cast("Any", safe_open)(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise ModelError("this is no readable safetensors file", where=path, got=str(error)) from error

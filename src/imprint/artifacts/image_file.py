@@ -76,12 +76,12 @@ def read_regular(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> bytes:
         raise PhotoError(_unreadable(error), where=path) from error
 
 
-def check_header(data: bytes, where: Path, min_side_px: int = 1) -> None:
+def check_header(data: bytes, where: Path) -> None:
     """Make sure that the bytes begin like a picture of an allowed kind and size, without decoding it.
 
     Raises: PhotoError: with the reason in words.
     """
-    with _opened(data, where, min_side_px):
+    with _opened(data, where, 1):
         pass
 
 
@@ -112,6 +112,19 @@ def decode_layers(data: bytes, where: Path) -> Image.Image:
     with _opened(data, where, 1) as image:
         image.load()
         return image.convert("RGBA") if image.mode == "P" else image.copy()
+
+
+def decode_mask(data: bytes, where: Path) -> Image.Image:
+    """Decode one picture: upright, 8 bits, its transparency kept.
+
+    Returns: a PIL image in mode RGB, or RGBA where it has transparency.
+    Raises: PhotoError: as `decode_image`.
+    """
+    with _opened(data, where, 1) as image:
+        image.load()
+        upright = _upright(image)
+        deep = upright.mode.startswith(("I", "F"))
+        return upright.convert("RGBA") if upright.has_transparency_data and not deep else _as_rgb(upright, where)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.artifacts.image_file import decode_image, decode_layers, read_regular
+from imprint.artifacts.image_file import decode_image, decode_mask, read_regular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,12 +28,11 @@ def read_source(path: Path) -> NDArray[np.uint8]:
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
-    """A mask with its transparency, if it has any, uint8 (H, W, 3 or 4).
+    """A mask, upright as its picture is, with its transparency if it has any, uint8 (H, W, 3 or 4).
 
     Raises: PhotoError: as `read_source`.
     """
-    layers = decode_layers(read_regular(path), path)
-    return np.asarray(layers.convert("RGBA" if layers.has_transparency_data else "RGB"))
+    return np.asarray(decode_mask(read_regular(path), path))
 
 
 def pixels_hash(picture: NDArray[np.uint8]) -> str:

@@ -27,6 +27,7 @@ from imprint.config.places import (
     kinds,
     members,
     optional,
+    plain_name,
     tables,
 )
 from imprint.errors import ConfigError
@@ -74,7 +75,8 @@ def describe(model: type[Config], path: str = "") -> list[FieldHelp]:
     places = find(model, path.split(".") if path else [])
     if not places:
         names = [place.dotted for place in every_place(model) if place.path]
-        near = nearest(path, names) or nearest(path.rpartition(".")[2], names)
+        near = model.OTHER_NAMES.get(plain_name(path)) or nearest(path, names)
+        near = near or nearest(path.rpartition(".")[2], names)
         hint = f"did you mean `{near}`?" if near else "`imprint explain` lists every field"
         raise ConfigError("there is no such field", got=path, hint=hint)
     return [_help(shown) for place in places for shown in (place, *children(place))]

@@ -3,7 +3,8 @@
 Reads: TOML. Writes: text. Does not: know what a recipe is for.
 
 Rules: a setting wins over the file. A table may leave out `kind` where the default has one. Choosing another kind
-starts its table afresh. The word `none` switches an optional field off (TOML has no null).
+starts its table afresh, and a kind alone (`format=webp`) is a table of that kind. The word `none` switches an optional
+field off (TOML has no null).
 """
 
 from __future__ import annotations
@@ -146,12 +147,22 @@ def _put(model: type[Config], table: Table, path: str, read: Callable[[list[Plac
         place = further[0] if further else Place((), object)
     if isinstance(at, list):
         return Problem(path, "an item of a list is set as a whole, by the list's own name")
-    value = read(descend(place, name))
+    there = descend(place, name)
+    value = read(there)
     if name == KIND:
         _choose(at, str(value).strip())
+    elif isinstance(value, str) and any(_names_kind(value, one.annotation) for one in there):
+        below = _child(at, name, ())
+        assert isinstance(below, dict)  # a choice between tables is no list
+        _choose(below, value)
     else:
         at[name] = value
     return None
+
+
+def _names_kind(value: str, annotation: Any) -> bool:
+    """Whether a text stands for a table of that kind."""
+    return len(kinds(annotation)) > 1 and not (value == NONE and optional(annotation))
 
 
 def _choose(table: Table, kind: str) -> None:
@@ -200,6 +211,8 @@ def _completed(annotation: Any, value: Any, default: Any) -> Any:
     """A raw value with what the rules at the top of this file add: the default's kind and fields, `none`."""
     if value == NONE and optional(annotation):
         return None
+    if isinstance(value, str) and _names_kind(value, annotation):
+        value = {KIND: value}
     if isinstance(value, list):
         inner = item_type(annotation)
         return [_completed(inner, item, ...) for item in cast("list[Any]", value)]

@@ -8,6 +8,7 @@ left out (`method.rank`); in a file it is the table's field `kind`.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,6 +121,11 @@ def descend(place: Place, segment: str) -> list[Place]:
     if items is None or not (segment.isdigit() or is_mapping(place.annotation)):
         return []
     return [Place((*place.path, segment), items)]
+
+
+def plain_name(name: str) -> str:
+    """A name as it is compared with those of other programs: "CFG Scale" is `cfg_scale`, "Var. seed" `var_seed`."""
+    return re.sub(r"[^a-z0-9.]+", "_", re.sub(r"\.(?=\W|$)", "", name.lower())).strip("_")
 
 
 def find(model: type[Config], path: Sequence[str]) -> list[Place]:

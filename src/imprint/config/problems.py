@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from imprint.config.base import Config
-from imprint.config.places import KIND, Place, descend, every_place, kinds, tables
+from imprint.config.places import KIND, Place, children, descend, every_place, kinds, plain_name, tables
 from imprint.errors import ConfigError, shortened
 from imprint.registry import nearest
 
@@ -82,6 +82,10 @@ def _problem(detail: ErrorDetails, model: type[Config]) -> Problem:
     if kind == "union_tag_invalid":
         tag, allowed = str(context.get("tag")), list(kinds(place.annotation))
         return Problem(_join(place, KIND), f"should be one of {', '.join(allowed)}{_near(tag, allowed)}", repr(tag))
+    if kind in ("model_type", "model_attributes_type", "dict_type") and (fields := _fields_below(place)):
+        return Problem(place.dotted, f"this is a table; set its fields, as in {fields[0]}", _shown(detail["input"]))
+    if kind == "string_unicode":
+        return Problem(place.dotted, "this is no valid UTF-8; write the text anew", _shown(detail["input"]))
     message = "; ".join(line.strip() for line in str(detail["msg"]).splitlines())
     message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message[:1].lower() + message[1:] if message[:2] != message[:2].upper() else message
@@ -94,12 +98,17 @@ def _problem(detail: ErrorDetails, model: type[Config]) -> Problem:
 def unknown_field(place: Place, name: str, model: type[Config]) -> str:
     """Why a name is no field of a table, with the nearest that is: in the table itself, or anywhere in the recipe."""
     here = [field for table in tables(place.annotation) for field in table.model_fields]
-    near = nearest(name, here)
+    near = model.OTHER_NAMES.get(plain_name(name)) or nearest(name, here)
     if near is None:
         near = next((other.dotted for other in every_place(model) if other.path[-1:] == (name,)), None)
     if near is not None:
         return f"unknown field; did you mean `{near}`?"
     return f"unknown field; here can stand {', '.join(here)}" if here else "unknown field"
+
+
+def _fields_below(place: Place) -> list[str]:
+    """Fields of a table by their paths, `kind` left out."""
+    return [below.dotted for below in children(place) if below.path[-1] != KIND]
 
 
 def _place(detail: ErrorDetails, model: type[Config]) -> Place:

@@ -1,6 +1,6 @@
-"""Noise levels: what the network was trained on, and which of them a sampler visits.
+"""Noise levels: what the network was trained on, and formulas for those that a sampler visits.
 
-Reads: cumulative alphas. Writes: sigmas and timesteps. Does not: know any network.
+Reads: cumulative alphas. Writes: sigmas and timesteps. Does not: know any network, or names (`schedule_registry` does).
 
 Sigma is the noise's standard deviation over the signal's: sigma = sqrt((1 - abar) / abar), where abar is the
 cumulative product of alphas in DDPM (arXiv:2006.11239). Suffixes: B batch, T training timesteps, S steps of a sampler.
@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +19,6 @@ from torch import Tensor
 
 from imprint.diffusion.beta_distribution import beta_places
 from imprint.errors import ConfigError, ModelError
-from imprint.registry import Registry
 
 LEADING_OFFSET = 1  # `steps_offset` in the scheduler configuration of every Stable Diffusion 1.x
 LCM_STEPS = 50  # timesteps that latent consistency models are distilled on, arXiv:2310.04378
@@ -336,71 +334,3 @@ def _ending_in(sigmas_S: Tensor, last: float) -> Tensor:
 def _room_for(steps: int, most: int) -> None:
     if steps > most:
         raise ConfigError("so many steps do not fit", where="steps", got=steps, allowed=f"<= {most}")
-
-
-@dataclass(frozen=True)
-class ScheduleEntry:
-    """A way to choose the levels that a sampler visits, as data for the command line and the web form.
-
-    Attributes:
-        name: as written in recipes and records.
-        title: as shown to people.
-        sigmas: (schedule of the network, steps) -> descending float64 levels, shape (steps + 1,).
-        source: where it is from, one phrase.
-        variants: families that have levels of their own under the same title, and the name of those.
-    """
-
-    name: str
-    title: str
-    sigmas: Callable[[NoiseSchedule, int], Tensor]
-    source: str
-    variants: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-SCHEDULES: Registry[ScheduleEntry] = Registry("schedule")
-
-
-def _karras(schedule: NoiseSchedule, steps: int) -> Tensor:
-    return karras_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
-
-
-def _exponential(schedule: NoiseSchedule, steps: int) -> Tensor:
-    return exponential_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
-
-
-def _kl_optimal(schedule: NoiseSchedule, steps: int) -> Tensor:
-    return kl_optimal_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
-
-
-def _beta(schedule: NoiseSchedule, steps: int) -> Tensor:
-    return beta_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
-
-
-def _align_your_steps_xl(schedule: NoiseSchedule, steps: int) -> Tensor:
-    return align_your_steps_sigmas(schedule, steps, ALIGN_YOUR_STEPS_SDXL)
-
-
-def _add(
-    name: str, title: str, sigmas: Callable[[NoiseSchedule, int], Tensor], source: str, *aliases: str, **variants: str
-) -> None:
-    SCHEDULES.add(name, ScheduleEntry(name, title, sigmas, source, variants), aliases=(title, *aliases))
-
-
-_AYS = "arXiv:2404.14507"
-_add("karras", "Karras", _karras, "arXiv:2206.00364")
-_add("uniform", "Uniform", uniform_sigmas, "k-diffusion", "normal", "Normal", "linspace")
-_add("exponential", "Exponential", _exponential, "k-diffusion")
-_add("polyexponential", "Polyexponential", _exponential, "k-diffusion, with its rho of 1")
-_add("sgm_uniform", "SGM Uniform", sgm_uniform_sigmas, "Stability AI", "SGMUniform")
-_add("simple", "Simple", simple_sigmas, "ComfyUI")
-_add("leading", "Leading", leading_sigmas, "diffusers")
-_add("trailing", "Trailing", trailing_sigmas, "arXiv:2305.08891")
-_add("ddim", "DDIM", ddim_sigmas, "arXiv:2010.02502")
-_add("ddim_uniform", "DDIM uniform", ddim_uniform_sigmas, "CompVis")
-_add("time_uniform", "Time uniform", time_uniform_sigmas, "arXiv:2302.04867")
-_add("kl_optimal", "KL Optimal", _kl_optimal, _AYS)
-_add("beta", "Beta", _beta, "arXiv:2407.12173")
-_add("beta_comfy", "Beta (ComfyUI)", beta_timestep_sigmas, "ComfyUI")
-_add("align_your_steps", "Align Your Steps", align_your_steps_sigmas, _AYS, "ays", sdxl="align_your_steps_xl")
-_add("align_your_steps_xl", "Align Your Steps XL", _align_your_steps_xl, _AYS, "ays_sdxl")
-_add("lcm", "LCM", lcm_sigmas, "arXiv:2310.04378")

@@ -20,11 +20,12 @@ from pydantic import Field
 
 from imprint.artifacts.source_picture import pixels_hash, pixels_md5
 from imprint.config.base import Config
-from imprint.errors import InputError
+from imprint.errors import ConfigError, InputError
 from imprint.families.family import Family
 from imprint.generation.fitting import ResizeMode, SizePx, drawable, fitted, fitted_mask, resized, resized_mask
 from imprint.generation.image_steps import StepRule
 from imprint.generation.masks import Box, Mask, Pixels, blurred_mask, filled, laid_over, mask_from, region_around
+from imprint.generation.seeds import LONGEST_PX
 from imprint.generation.soft_inpainting import SoftInpainting
 
 log = logging.getLogger(__name__)
@@ -107,12 +108,11 @@ class Canvas:
 
     def shown(self, fill: Fill) -> Pixels:
         """What the network begins with, at `drawn_px` (or what is encoded and stretched)."""
-        if self.encoded_HWC is not None:
-            return self.encoded_HWC
-        part = self._part(self.picture_HWC)
+        begun = self.at_drawn_size() if self.encoded_HWC is None else self.encoded_HWC
         if fill == "fill" and self.mask_HW is not None:
-            part = filled(part, self._part_of_mask(self.mask_HW))
-        return resized(part, self.drawn_px)
+            # At this size, as in A1111: it needs thirty times a picture's memory, and a source may be a large one.
+            begun = filled(begun, resized_mask(self._part_of_mask(self.mask_HW), begun.shape[1::-1]))
+        return begun
 
     def at_drawn_size(self) -> Pixels:
         """The region as it is, at `drawn_px`."""
@@ -169,7 +169,9 @@ def canvas_of(
         asked_px: (width, height); with only_masked of the region that is drawn, else of the result. Left out, the
             source's own; one of them keeps its proportions.
         family: the base that draws.
-    Raises: InputError: for a mask of another size, or a picture that is none.
+    Raises:
+        ConfigError: for one side whose other would be too long.
+        InputError: for a mask of another size, or a picture or mask that is none.
     """
     _check(source)
     mask_HW = None if source.mask is None else mask_from(source.mask, source.size_px)
@@ -192,7 +194,7 @@ def canvas_of(
     height, width = picture.shape[:2]
     encoded = None
     if settings.resize == "latent" and not keeps:
-        encoded = resized(source.picture_HWC, drawable(source.size_px, family.latent_stride))
+        encoded = resized(source.picture_HWC, _bounded(source.size_px, family))
     return Canvas(picture, mask_HW, Box(0, 0, width, height), size, keeps, encoded)
 
 
@@ -211,18 +213,29 @@ def _size(given_px: SizePx, asked_px: tuple[int | None, int | None], family: Fam
     """The size that is drawn of a whole picture."""
     width, height = asked_px
     if width is None and height is None:
-        limit = LARGEST_AREAS * family.native_px**2
-        scale = min(1.0, math.sqrt(limit / (given_px[0] * given_px[1])))
-        wanted = max(1, round(given_px[0] * scale)), max(1, round(given_px[1] * scale))
-    else:
-        wanted = (
-            width or max(1, round(given_px[0] * (height or 0) / given_px[1])),
-            height or max(1, round(given_px[1] * (width or 0) / given_px[0])),
-        )
+        size = _bounded(given_px, family)
+        if size != given_px:
+            log.info("the source has %d x %d pixels; drawn at %d x %d", *given_px, *size)
+        return size
+    wanted = (
+        width or max(1, round(given_px[0] * (height or 0) / given_px[1])),
+        height or max(1, round(given_px[1] * (width or 0) / given_px[0])),
+    )
     size = drawable(wanted, family.latent_stride)
-    if size != given_px and asked_px == (None, None):
-        log.info("the source has %d x %d pixels; drawn at %d x %d", *given_px, *size)
+    if max(size) > LONGEST_PX:
+        raise ConfigError(
+            "in the source's proportions this is too large", where="height_px" if width else "width_px",
+            got=f"{size[0]} x {size[1]}", allowed=f"<= {LONGEST_PX}", hint="give both sides, or none",
+        )  # fmt: skip
     return size
+
+
+def _bounded(given_px: SizePx, family: Family) -> SizePx:
+    """A source's own size, or a smaller one of `LARGEST_AREAS`, as the base can draw it."""
+    limit = LARGEST_AREAS * family.native_px**2
+    scale = min(1.0, math.sqrt(limit / (given_px[0] * given_px[1])), LONGEST_PX / max(given_px))
+    wanted = max(1, round(given_px[0] * scale)), max(1, round(given_px[1] * scale))
+    return drawable(wanted, family.latent_stride)
 
 
 def _check(source: Source) -> None:
@@ -231,4 +244,11 @@ def _check(source: Source) -> None:
         raise InputError(
             "this is no picture to begin with", where=source.name or "source", got=f"{picture.dtype} {picture.shape}",
             allowed="uint8 of shape (height, width, 3)", hint="`Image.convert('RGB')` makes one",
+        )  # fmt: skip
+    mask = source.mask
+    if mask is not None and (mask.dtype != np.uint8 or mask.shape[2:] not in ((), (3,), (4,)) or mask.ndim < 2):
+        raise InputError(
+            "this is no mask", where=source.mask_name or "mask", got=f"{mask.dtype} {mask.shape}",
+            allowed="uint8 of shape (height, width), with 3 or 4 channels behind that, or none",
+            hint="255 is drawn; `mask.astype('uint8') * 255` makes one of booleans",
         )  # fmt: skip

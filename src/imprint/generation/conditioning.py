@@ -120,10 +120,13 @@ class Progress:
         return max(self.calls - 1, 0) if self.by_calls else self.step
 
     def told_to(self, on_step: OnStep | None) -> OnStep:
-        """A listener for the sampler that moves this on, and then calls another."""
+        """A listener for the sampler that moves this on, and then calls another.
+
+        A sampler may make fewer, longer steps than it was given: each then counts for several.
+        """
 
         def listener(step: SamplerStep) -> None:
-            self.step += 1
+            self.step = (step.index + 1) * self.steps // step.steps
             if on_step is not None:
                 on_step(step)
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 
 from imprint.artifacts.picture import AdapterRecord
+from imprint.errors import ConfigError
 from imprint.families.family import Family
 from imprint.generation.conditioning import Conditioning
 from imprint.generation.networks import PromptNetworks, ShelfEmbeddings
@@ -91,8 +92,12 @@ class Desk:
 
 def _say(pair: ReadPair) -> None:
     for what, prompt in (("prompt", pair.positive), ("negative prompt", pair.negative)):
+        places: dict[str, list[int]] = {}
         for remark in prompt.remarks:
-            log.info("%s, character %d: %s", what, remark.start + 1, remark.text)
+            places.setdefault(remark.text, []).append(remark.start + 1)
+        for text, at in places.items():  # a thousand brackets without an end are one line
+            more = f", and at {len(at) - 1} more places" if len(at) > 1 else ""
+            log.info("%s, character %d%s: %s", what, at[0], more, text)
     for name in dict.fromkeys(one.name for _, named in pair.negative.network_schedule() for one in named):
         log.warning("the network %s is left out: networks are named in the prompt, not in the negative one", name)
 
@@ -110,6 +115,16 @@ def only_drawing(family: Family) -> Generator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def batch_size(asked: int | None) -> int:
+    """How many pictures may be computed at a time; one where nothing was asked.
+
+    Raises: ConfigError: if less than one is asked for.
+    """
+    if asked is not None and asked < 1:
+        raise ConfigError("a batch holds at least one picture", where="batch", got=asked, allowed=">= 1")
+    return asked or 1
 
 
 def batches(tasks: Iterator[T], room: Callable[[T], int], together: Callable[[T, T], bool]) -> Iterator[list[T]]:

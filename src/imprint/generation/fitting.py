@@ -23,6 +23,7 @@ C = TypeVar("C", bound=Config)
 SIZES = ("width_px", "height_px", "resize_from_width_px", "resize_from_height_px")
 ResizeMode: TypeAlias = Literal["stretch", "crop", "fill", "latent"]
 SizePx: TypeAlias = tuple[int, int]
+LARGEST_COVER = 1 << 26  # pixels of a picture that covers a size; of more only the part that is kept is computed
 
 
 def drawable(size_px: SizePx, stride: int) -> SizePx:
@@ -81,17 +82,24 @@ def fitted(picture_HWC: Pixels, size_px: SizePx, mode: ResizeMode) -> Pixels:
         return resized(picture_HWC, size_px)
     if mode == "latent":
         return picture_HWC
-    height, width = picture_HWC.shape[:2]
-    ratios = size_px[0] / width, size_px[1] / height
-    scale = max(ratios) if mode == "crop" else min(ratios)
-    inner = max(1, round(width * scale)), max(1, round(height * scale))
+    inner, (left, top) = _laid(picture_HWC.shape[1::-1], size_px, mode)
+    if mode == "crop" and inner[0] * inner[1] > LARGEST_COVER:  # a strip of 40,000 by 16 would become gigabytes
+        return _middle(picture_HWC, size_px)
     whole = resized(picture_HWC, inner)
     if mode == "crop":
-        left, top = (inner[0] - size_px[0]) // 2, (inner[1] - size_px[1]) // 2
         return np.ascontiguousarray(whole[top : top + size_px[1], left : left + size_px[0]])
-    left, top = (size_px[0] - inner[0]) // 2, (size_px[1] - inner[1]) // 2
     around = (top, size_px[1] - inner[1] - top), (left, size_px[0] - inner[0] - left), (0, 0)
     return np.pad(whole, around, mode="edge")
+
+
+def _middle(picture_HWC: Pixels, size_px: SizePx) -> Pixels:
+    """The middle of a picture, with the proportions of a size, at that size."""
+    height, width = picture_HWC.shape[:2]
+    scale = max(size_px[0] / width, size_px[1] / height)
+    wide, high = min(width, size_px[0] / scale), min(height, size_px[1] / scale)
+    left, top = (width - wide) / 2, (height - high) / 2
+    box = (left, top, left + wide, top + high)
+    return np.asarray(Image.fromarray(picture_HWC).resize(size_px, Image.Resampling.LANCZOS, box=box))
 
 
 def fitted_mask(mask_HW: Mask, size_px: SizePx, mode: ResizeMode) -> Mask:
@@ -100,17 +108,17 @@ def fitted_mask(mask_HW: Mask, size_px: SizePx, mode: ResizeMode) -> Mask:
     ones = np.full_like(levels, 255)
     stacked = fitted(np.stack([levels, ones, ones], axis=-1), size_px, mode)
     if mode == "fill":
-        inside = fitted_inside(mask_HW.shape[::-1], size_px)
+        inner, (left, top) = _laid(mask_HW.shape[::-1], size_px, mode)
+        inside = np.zeros(stacked.shape[:2], np.bool_)
+        inside[top : top + inner[1], left : left + inner[0]] = True
         stacked = np.where(inside[..., None], stacked, 0)
     return (stacked[..., 0] / np.float32(255)).astype(np.float32)
 
 
-def fitted_inside(given_px: tuple[int, ...], size_px: SizePx) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Where `fill` shows the picture itself, bool (H, W)."""
+def _laid(given_px: tuple[int, ...], size_px: SizePx, mode: Literal["crop", "fill"]) -> tuple[SizePx, SizePx]:
+    """The size that a picture is resized to, and how much on its left and top is cut off or left around it."""
     width, height = given_px
-    scale = min(size_px[0] / width, size_px[1] / height)
+    ratios = size_px[0] / width, size_px[1] / height
+    scale = max(ratios) if mode == "crop" else min(ratios)
     inner = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (size_px[0] - inner[0]) // 2, (size_px[1] - inner[1]) // 2
-    inside = np.zeros((size_px[1], size_px[0]), np.bool_)
-    inside[top : top + inner[1], left : left + inner[0]] = True
-    return inside
+    return inner, (abs(inner[0] - size_px[0]) // 2, abs(inner[1] - size_px[1]) // 2)

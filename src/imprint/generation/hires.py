@@ -1,6 +1,6 @@
 """The second pass: a picture drawn small is made larger, and drawn on at that size.
 
-Reads: latents, upscalers. Writes: latents. Does not: draw the first pass.
+Reads: latents, upscalers. Writes: latents. Does not: draw.
 
 Suffixes: B batch, c channels, h w latent cells.
 """
@@ -31,7 +31,7 @@ from imprint.generation.pixels import latents_of, picture_of
 from imprint.generation.request import PictureRequest, Prompt
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.sampling import SAMPLER_OPTIONS, SamplerName, ScheduleName
-from imprint.generation.seeds import SizePx
+from imprint.generation.seeds import SidePx
 
 
 class Upscale(Protocol):
@@ -60,9 +60,9 @@ class Hires(Config):
 
     scale: float = Field(default=2.0, ge=1, le=8)
     """How much wider and higher the picture becomes; not used where a size is given."""
-    width_px: SizePx | None = None
+    width_px: SidePx | None = None
     """Width to reach; alone it keeps the proportions, with height_px the picture covers both and is cut."""
-    height_px: SizePx | None = None
+    height_px: SidePx | None = None
     """Height to reach."""
     strength: float = Field(default=0.7, ge=0, le=1)
     """How much is drawn anew. Latent upscalers need 0.5 or more, or the picture stays soft; others 0.2 to 0.5."""

@@ -35,19 +35,36 @@ def levels_of_image(
         strength: 0..1. At 0 there is nothing to do, but in A1111, which makes one call.
         levels: steps of a whole run -> its descending levels, shape (steps + 1,).
     Returns: descending levels, shape (calls + 1,); empty for no calls.
-    Raises: ConfigError: if the whole run would have more than `MAX_LEVELS` steps.
+    Raises: ConfigError: if the whole run would have more than `MAX_LEVELS` steps, or more than `levels` has room for.
     """
     if rule == "a1111":
-        return levels(steps)[steps - int(min(strength, NEARLY_WHOLE) * steps) - 1 :]
+        return _behind(levels(steps), steps, int(min(strength, NEARLY_WHOLE) * steps) + 1)
     calls = int(strength * steps) if rule == "diffusers" else steps
     if strength <= 0 or calls == 0:
         return levels(steps)[:0]
     if rule == "diffusers":
-        return levels(steps)[steps - calls :]
+        return _behind(levels(steps), steps, calls)
     whole = steps / (min(strength, NEARLY_WHOLE) if rule == "exact" else strength)
     if whole > MAX_LEVELS:
         raise ConfigError(
             "so small a strength leaves nothing to draw", where="strength", got=strength,
             allowed=f">= {steps / MAX_LEVELS:g} with {steps} steps, or 0", hint="0 keeps the picture as it is",
         )  # fmt: skip
-    return levels(int(whole))[-(steps + 1) :]
+    try:
+        return levels(int(whole))[-(steps + 1) :]
+    except ConfigError as error:
+        if whole < steps + 1:
+            raise
+        raise ConfigError(
+            f"{steps} steps at so small a strength are the end of {int(whole)}, for which this schedule has no room",
+            where="strength", got=strength, allowed=f"steps / strength {error.allowed}, or 0",
+            hint="use a higher strength, fewer steps or another schedule",
+        ) from error  # fmt: skip
+
+
+def _behind(whole: Tensor, steps: int, calls: int) -> Tensor:
+    """The end of a run, entered so many calls before its nominal last; with at least `calls`, if it has them.
+
+    Schedules differ from their number of steps: DDIM uniform may visit one level more, ComfyUI's beta some fewer.
+    """
+    return whole[max(0, min(steps - calls, len(whole) - 1 - calls)) :]

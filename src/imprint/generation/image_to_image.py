@@ -8,6 +8,7 @@ Where a mask keeps the source, the result has its very bytes. Suffixes: B batch,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from imprint.artifacts.picture import AdapterRecord, Picture
-from imprint.errors import ConfigError
 from imprint.families.family import Family
 from imprint.generation.beside import beside_picture
 from imprint.generation.canvas import Canvas, ImageSettings, Source, canvas_of
-from imprint.generation.desk import Asked, Desk, batches, only_drawing
+from imprint.generation.desk import Asked, Desk, batch_size, batches, only_drawing
 from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.listening import Listener, OnGenerationStep
 from imprint.generation.masks import latent_mask
@@ -34,6 +34,8 @@ from imprint.generation.seeds import PictureNoise
 from imprint.generation.soft_inpainting import cell_shares, overlay_mask
 from imprint.generation.tiling import tiled
 from imprint.weights.shelf import Shelf
+
+log = logging.getLogger(__name__)
 
 
 class ImageToImage(PictureRequest):
@@ -73,19 +75,24 @@ def image_to_image(
         InputError: at once, for a mask of another size than the picture.
         NumericsError: while iterating, if the network answers with NaN or infinity.
     """
-    if batch is not None and batch < 1:
-        raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
+    room = batch_size(batch)
     drawable = with_drawable_sizes(requests, family.latent_stride)
-    tasks = [_task(family, source, request) for request in drawable]
-    return _pictures(Desk(family, shelf), source, tasks, tuple(adapters), Listener(on_step, len(tasks)), batch or 1)
+    canvases: dict[tuple[Any, ...], Canvas] = {}  # of a large source one is enough; it has its size
+    tasks = [_task(family, source, request, canvases) for request in drawable]
+    return _pictures(Desk(family, shelf), source, tasks, tuple(adapters), Listener(on_step, len(tasks)), room)
 
 
-def _task(family: Family, source: Source, request: ImageToImage) -> _Task:
-    settings = request.image
-    canvas = canvas_of(source, settings, (request.width_px, request.height_px), family)
+def _task(family: Family, source: Source, request: ImageToImage, canvases: dict[tuple[Any, ...], Canvas]) -> _Task:
+    settings, asked_px = request.image, (request.width_px, request.height_px)
+    if (settings, asked_px) not in canvases:
+        canvases[settings, asked_px] = canvas_of(source, settings, asked_px, family)
+    canvas = canvases[settings, asked_px]
     plan = pass_of(family, request, canvas.drawn_px, strength=settings.strength, rule=settings.step_rule)
+    levels = plan.levels(noise_schedule(family))
+    if settings.strength and not len(levels):
+        log.warning("a strength of %g is less than one of %d steps: nothing is drawn", settings.strength, request.steps)
     # Edits and alternation run over the calls that are made; in A1111 over the steps that were asked for.
-    made = max(1, len(plan.levels(noise_schedule(family))) - 1)
+    made = max(1, len(levels) - 1)
     steps = request.steps if request.compat == "a1111" else made
     pair = ReadPair.of(request.prompt, request.negative_prompt, request.read_settings(steps))
     return _Task(request, canvas, plan, Asked(pair, request.encode_settings()))
@@ -98,10 +105,8 @@ def _pictures(
     said = source.said()
 
     def together(first: _Task, other: _Task) -> bool:
-        same = (first.plan, first.request.image, first.request.tiling) == (
-            other.plan, other.request.image, other.request.tiling
-        )
-        return same and not other.alone
+        same = (first.plan, first.request.tiling) == (other.plan, other.request.tiling)
+        return first.canvas is other.canvas and same and not other.alone
 
     for group in batches(iter(tasks), lambda task: 1 if task.alone else room, together):
         with only_drawing(desk.family), tiled(desk.family, group[0].request.tiling):

@@ -110,7 +110,7 @@ def _load(
     if network.options or network.rank is not None:
         log.warning("network %s: dyn= and values with other names mean nothing here and are ignored", network.name)
     if shelf is None:
-        hint = "there is no folder of networks: name one in `networks`, or in IMPRINT_NETWORKS"
+        hint = "there is no folder of networks: make networks/, or name one in `networks` or IMPRINT_NETWORKS"
         log.warning("the network %s of the prompt is left out: %s", network.name, hint)
         return []
     try:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
+from imprint.diffusion.schedule import NoiseSchedule
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.families.family import Family
 from imprint.generation.conditioning import Conditioning, Guidance, Progress
 from imprint.generation.denoiser import guided_denoiser

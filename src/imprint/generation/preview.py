@@ -24,6 +24,7 @@ from torch.nn import functional
 from imprint.diffusion.randomness import Purpose, uniform
 from imprint.errors import ConfigError
 from imprint.families.family import Family
+from imprint.generation.pixels import levels
 from imprint.generation.samplers import SamplerStep
 
 PreviewKind: TypeAlias = Literal["fast", "full"]
@@ -43,7 +44,7 @@ class LatentColours:
     def pictures(self, latent_Bchw: Tensor) -> list[NDArray[np.uint8]]:
         """One picture (h, w, 3) for each latent, a pixel for each cell."""
         cells_Bhwc = latent_Bchw.permute(0, 2, 3, 1).to(self.weight_c3)
-        return _levels(cells_Bhwc @ self.weight_c3 + self.bias_3)
+        return _pictures(cells_Bhwc @ self.weight_c3 + self.bias_3)
 
 
 def latent_colours(family: Family) -> LatentColours:
@@ -95,14 +96,13 @@ class LivePreview:
             if self._colours:
                 pictures = self._colours.pictures(step.denoised_Bchw)
             else:
-                pictures = _levels(self._family.decode(step.denoised_Bchw).permute(0, 2, 3, 1))
+                pictures = _pictures(self._family.decode(step.denoised_Bchw).permute(0, 2, 3, 1))
         self._show(step, pictures)
 
 
-def _levels(pictures_BHWC: Tensor) -> list[NDArray[np.uint8]]:
-    """From -1..1 to 0..255."""
-    levels = ((pictures_BHWC.nan_to_num() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return list(levels)
+def _pictures(pixels_BHWC: Tensor) -> list[NDArray[np.uint8]]:
+    """From -1..1; where a network failed, grey instead of an error."""
+    return list(levels(pixels_BHWC.nan_to_num()))
 
 
 @torch.no_grad()

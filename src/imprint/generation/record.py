@@ -1,6 +1,6 @@
 """Between our records, A1111's infotext and what is asked of the sampler.
 
-Reads: PictureRecord, Infotext. Writes: infotext, fields of TextToImage. Does not: look for models, or draw.
+Reads: PictureRecord, Infotext. Writes: infotext, fields of requests. Does not: look for models, or draw.
 
 An infotext from elsewhere is run with the nearest meaning, and whatever of it is not followed is named: a note for
 every key that has no place here, none is dropped in silence.
@@ -31,20 +31,21 @@ from imprint.artifacts.infotext import (
 )
 from imprint.artifacts.network_hash import MODEL_DIGITS
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.generation.canvas import ImageSettings
 from imprint.generation.fitting import drawable
 from imprint.generation.hires import Hires
 from imprint.generation.image_to_image import ImageToImage
 from imprint.generation.record_passes import hires_fields, image_fields, pass_parameters
 from imprint.generation.samplers import SAMPLERS
-from imprint.generation.text_to_image import SEED_LIMIT, TextToImage
+from imprint.generation.seeds import LONGEST_PX, SEED_LIMIT
+from imprint.generation.text_to_image import TextToImage
 from imprint.prompts.lexing import NETWORK
 from imprint.prompts.networks import read_network
 from imprint.prompts.syntax import Network
 
 STRIDE_PX = 8
-LONGEST_PX = 4096
+SHOWN = 80  # characters of a key or a value in a note
 WEIGHTS_KEY = "Imprint weights"  # what is applied and is no LoRA, which A1111 has no key for
 SCORES_KEY = "Imprint scores"  # by which a picture was chosen among several
 NETWORK_TAG = re.compile(NETWORK)
@@ -57,10 +58,11 @@ _NUMBER_KEYS: Mapping[str, tuple[str, float, float]] = MappingProxyType({
     "ENSD": ("ensd", -(2**31), 2**31), "Clip skip": ("clip_skip", 1, 12),
 })  # fmt: skip
 _WHOLE = frozenset({"variation_seed", "ensd", "clip_skip"})
-#: The same for what only some samplers read: written, and noted where it is met.
-_SAMPLER_KEYS: Mapping[str, str] = MappingProxyType({
-    "Eta": "eta", "Sigma churn": "s_churn", "Sigma tmin": "s_tmin", "Sigma tmax": "s_tmax", "Sigma noise": "s_noise",
-})
+#: The same for what only some samplers read; of others it is noted.
+_SAMPLER_KEYS: Mapping[str, tuple[str, float, float]] = MappingProxyType({
+    "Eta": ("eta", 0, 1), "Sigma churn": ("s_churn", 0, 500), "Sigma tmin": ("s_tmin", 0, 1e6),
+    "Sigma tmax": ("s_tmax", 0, 1e6), "Sigma noise": ("s_noise", 0.01, 2),
+})  # fmt: skip
 #: A1111's sources of noise and ours that gives the same numbers. A CUDA card's are those of NV for small latents.
 _SOURCES: Mapping[str, str] = MappingProxyType({"GPU": "nv", "NV": "nv", "CPU": "cpu"})
 #: A1111's names of what a word's weight does, and two of ours that it does not know.
@@ -78,6 +80,7 @@ _SAID_ELSEWHERE = frozenset({
 })  # fmt: skip
 _WHY: Mapping[str, str] = MappingProxyType({
     "TI hashes": "no names and hashes; left out",
+    "First pass size": "a second pass by a rule of its own, which is not drawn",
     "VAE": "the base's own is used", "VAE hash": "the base's own is used",
 })  # fmt: skip
 
@@ -100,8 +103,8 @@ class Note:
         return f"{_short(self.key)}: {_short(self.value)} ({self.why})"
 
 
-def _short(text: str, limit: int = 80) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}…"
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ def _seed_parameters(said: Mapping[str, Any]) -> dict[str, str | float | None]:
         **numbers,
         "Seed resize from": f"{from_size[0]}x{from_size[1]}" if all(from_size) else None,
         "RNG": source.upper() if source in ("cpu", "nv") else None,
-        **{key: said.get(name) for key, name in _SAMPLER_KEYS.items()},
+        **{key: said.get(name) for key, (name, _, _) in _SAMPLER_KEYS.items()},
     }
 
 
@@ -248,13 +251,13 @@ class _Reader:
             "cfg_scale": self._number("CFG scale", 0, 100, usual.cfg_scale),
             "seed": int(self._number("Seed", 0, SEED_LIMIT, 0)),
             "sampler": sampler, "schedule": schedule, "width_px": width, "height_px": height,
-            **self._seeds(),
+            **self._seeds(), **self._options(sampler),
         }  # fmt: skip
         self._noise(fields)
         self._reading(fields)
         if self.left.get("Tiling") in TILINGS:
             fields["tiling"] = TILINGS[self.left.pop("Tiling")]
-        if hires := hires_fields(self.left, self._number):
+        if hires := hires_fields(self.left, self._number, self._note):
             fields["hires"] = hires
         source = self.left.get("Init image hash", "")
         image = None if hires else image_fields(self.left, self._number, tool_of(self.info) == "Imprint")
@@ -276,6 +279,15 @@ class _Reader:
             width, height = self._size("Seed resize from")
             fields |= {"resize_from_width_px": width, "resize_from_height_px": height}
         return fields
+
+    def _options(self, sampler: str) -> dict[str, Any]:
+        """The numbers that this sampler takes; those of others stay, to be noted."""
+        taken = SAMPLERS.get(sampler).options
+        return {
+            name: self._number(key, low, high, taken[name])
+            for key, (name, low, high) in _SAMPLER_KEYS.items()
+            if key in self.left and name in taken and name in self.known
+        }
 
     def _noise(self, fields: dict[str, Any]) -> None:
         """Whose noise a seed stands for."""

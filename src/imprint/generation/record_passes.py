@@ -12,12 +12,13 @@ from types import MappingProxyType
 from typing import Any
 
 from imprint.artifacts.picture import HiresRecord, ImageRecord, PictureRecord
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.errors import UnknownNameError
 from imprint.generation.latent_upscaling import LATENT_UPSCALERS
 from imprint.generation.samplers import SAMPLERS, resolve_sampler, resolve_schedule
+from imprint.generation.seeds import LONGEST_PX
 
-SAME = MappingProxyType({"Hires sampler": "Use same sampler", "Hires schedule type": "Use same scheduler"})
+_SAME = MappingProxyType({"Hires sampler": "Use same sampler", "Hires schedule type": "Use same scheduler"})
 _CONTENT = MappingProxyType({"fill": "fill", "noise": "latent noise", "nothing": "latent nothing"})
 #: Keys of A1111's soft inpainting, our fields and their bounds.
 _SOFT: Mapping[str, tuple[str, float, float]] = MappingProxyType({
@@ -27,20 +28,12 @@ _SOFT: Mapping[str, tuple[str, float, float]] = MappingProxyType({
     "Soft inpainting difference threshold": ("difference_threshold", 0, 8),
     "Soft inpainting difference contrast": ("difference_contrast", 0, 8),
 })  # fmt: skip
-#: Keys that speak of a second pass.
-HIRES_KEYS = (
-    "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Hires sampler", "Hires schedule type",
-    "Hires CFG Scale", "Hires prompt", "Hires negative prompt",
-)  # fmt: skip
-#: Keys that speak of a picture to begin with.
-IMAGE_KEYS = (
-    "Init image hash", "Conditional mask weight", "Mask blur", "Inpaint area", "Masked area padding", "Masked content",
-    "Mask mode", "Noise multiplier", "Extra noise", "Resize mode", "Soft inpainting enabled", *_SOFT,
-)  # fmt: skip
 
 Values = Mapping[str, str | float | None]
 Number = Callable[[str, float, float, float], float]
 """(key, lowest, highest, usual) -> the key's value; notes what cannot be read."""
+Note = Callable[[str, str, str], None]
+"""(key, value, why): of what is not followed."""
 
 
 def pass_parameters(record: PictureRecord) -> Values:
@@ -58,8 +51,8 @@ def pass_parameters(record: PictureRecord) -> Values:
 def _hires_parameters(hires: HiresRecord) -> Values:
     sized = hires.width_px or hires.height_px
     upscaler = hires.upscaler
-    if LATENT_UPSCALERS.find(upscaler):
-        upscaler = LATENT_UPSCALERS.get(LATENT_UPSCALERS.find(upscaler) or "").title
+    if of_latents := LATENT_UPSCALERS.find(upscaler):
+        upscaler = LATENT_UPSCALERS.get(of_latents).title
     return {
         "Denoising strength": hires.strength,
         "Hires resize": f"{hires.width_px or 0}x{hires.height_px or 0}" if sized else None,
@@ -96,18 +89,25 @@ def _image_parameters(image: ImageRecord) -> Values:
     return out
 
 
-def hires_fields(left: dict[str, str], number: Number) -> dict[str, Any] | None:
+def hires_fields(left: dict[str, str], number: Number, note: Note) -> dict[str, Any] | None:
     """The fields of `Hires` that an infotext speaks of; None where it has no second pass.
 
     Args:
         left: keys that nothing has read yet; those that are read here are taken out.
         number: reads a number out of `left`.
+        note: takes what is not followed.
     """
     if not any(key in left for key in ("Hires upscale", "Hires resize", "Hires upscaler")):
         return None
     out: dict[str, Any] = {"strength": number("Denoising strength", 0, 1, 0.7)}
-    if size := re.fullmatch(r"(\d{1,4})x(\d{1,4})", left.pop("Hires resize", "")):
+    asked = left.pop("Hires resize", None)
+    if size := re.fullmatch(r"(\d{1,5})x(\d{1,5})", asked or ""):
         out |= {"width_px": _side(size[1]), "height_px": _side(size[2])}
+        if max(out["width_px"] or 0, out["height_px"] or 0) > LONGEST_PX:
+            note("Hires resize", size[0], f"a side above {LONGEST_PX}; that is taken")
+            out |= {name: min(out[name] or 0, LONGEST_PX) or None for name in ("width_px", "height_px")}
+    elif asked is not None:
+        note("Hires resize", asked, "no size; the scale is taken")
     if "Hires upscale" in left:
         out["scale"] = number("Hires upscale", 1, 8, 2)
     if left.get("Hires steps", "0") == "0":
@@ -132,7 +132,7 @@ def _side(text: str) -> int | None:
 def _sampler_fields(left: dict[str, str]) -> dict[str, Any]:
     """The second pass's own sampler and schedule; names that are not known stay in `left`, to be noted."""
     out: dict[str, Any] = {}
-    for key, same in SAME.items():
+    for key, same in _SAME.items():
         if left.get(key) == same:
             del left[key]
     try:
@@ -156,7 +156,7 @@ def image_fields(left: dict[str, str], number: Number, ours: bool) -> dict[str, 
         number: reads a number out of `left`.
         ours: whether Imprint wrote it; elsewhere the steps are those of A1111.
     """
-    if "Denoising strength" not in left:
+    if "Denoising strength" not in left or "First pass size" in left:  # the second is a second pass of old versions
         return None
     out: dict[str, Any] = {"strength": number("Denoising strength", 0, 1, 0.75)}
     if not ours:

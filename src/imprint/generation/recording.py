@@ -5,7 +5,7 @@ Reads: requests, passes. Writes: records. Does not: know other tools' records (`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from imprint.artifacts.picture import AdapterRecord, PictureRecord
@@ -22,7 +22,7 @@ class Drawn:
     pixels_HWC: Pixels
     networks: tuple[AdapterRecord, ...] = ()
     """Networks and embeddings that the prompts named and that were found."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What did not go as usual."""
 
 

@@ -14,7 +14,7 @@ from imprint.generation.conditioning import Guidance, GuidanceSettings
 from imprint.generation.reading import PromptSettings
 from imprint.generation.samplers import SAMPLERS
 from imprint.generation.sampling import SAMPLER_OPTIONS, SamplerSettings
-from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
+from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SidePx
 from imprint.generation.tiling import TilingAxes
 from imprint.prompts.encoding import EncodeSettings
 from imprint.prompts.settings import ReadSettings
@@ -48,9 +48,9 @@ class PictureRequest(SamplerSettings, SeedSettings, GuidanceSettings, PromptSett
     """How strongly the prompt is followed. 1 is no guidance, 5 to 8 is usual, far above that colours burn."""
     seed: int = Field(ge=0, le=SEED_LIMIT)
     """Decides all noise. The same seed and settings are the same picture."""
-    width_px: SizePx | None = None
+    width_px: SidePx | None = None
     """Rounded to what the base can draw, mostly a multiple of 8; left out, the base's native size."""
-    height_px: SizePx | None = None
+    height_px: SidePx | None = None
     """Rounded the same; left out, the base's native size."""
     tiling: TilingAxes | None = None
     """Let the picture go on at its other edge, so that copies beside each other show no seam: both, x or y."""

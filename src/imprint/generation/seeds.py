@@ -38,7 +38,8 @@ def _source_name(name: str) -> str:
     return name.lower()
 
 
-SizePx = Annotated[int, Field(ge=8, le=4096)]
+LONGEST_PX = 4096  # of a picture's side
+SidePx = Annotated[int, Field(ge=8, le=LONGEST_PX)]
 """A side of a picture; what the base cannot draw is rounded where the base is known (`fitting.drawable`)."""
 
 
@@ -53,10 +54,10 @@ class SeedSettings(Config):
     """How much of the second noise: 0 none, 1 nothing else. Near 0 the picture varies a little."""
     ensd: int = Field(default=0, ge=-(2**31), le=2**31)
     """Added to the seed for what the sampler draws (eta noise seed delta); the first noise keeps the seed."""
-    resize_from_width_px: SizePx | None = None
+    resize_from_width_px: SidePx | None = None
     """With the height: draw the first noise at this size, rounded as a picture's, and put it in the middle, to keep a
     picture's composition."""
-    resize_from_height_px: SizePx | None = None
+    resize_from_height_px: SidePx | None = None
     """The height that goes with resize_from_width_px."""
 
     @model_validator(mode="after")

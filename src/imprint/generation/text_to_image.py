@@ -15,25 +15,19 @@ from typing import Any
 from torch import Tensor
 
 from imprint.artifacts.picture import AdapterRecord, Picture
-from imprint.errors import ConfigError
 from imprint.families.family import Family
 from imprint.generation.beside import beside_noise
-from imprint.generation.desk import Asked, Desk, batches, only_drawing
+from imprint.generation.desk import Asked, Desk, batch_size, batches, only_drawing
 from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.hires import Hires, OpenUpscaler, SecondPass, second_pass, second_request
-from imprint.generation.listening import GenerationStep, Listener, OnGenerationStep
+from imprint.generation.listening import Listener, OnGenerationStep
 from imprint.generation.passes import Pass, Start, pass_of, run_pass
 from imprint.generation.pixels import picture_of
 from imprint.generation.reading import ReadPair
 from imprint.generation.recording import Drawn, record_of
-from imprint.generation.request import PROMPT_LIMIT, PictureRequest, Prompt
-from imprint.generation.seeds import SEED_LIMIT
+from imprint.generation.request import PictureRequest
 from imprint.generation.tiling import TilingAxes, tiled
 from imprint.weights.shelf import Shelf
-
-__all__ = [
-    "PROMPT_LIMIT", "SEED_LIMIT", "GenerationStep", "OnGenerationStep", "Prompt", "TextToImage", "text_to_image",
-]  # fmt: skip
 
 
 class TextToImage(PictureRequest):
@@ -94,13 +88,12 @@ def text_to_image(
         ConfigError: at once, for a batch < 1, or too many steps for a schedule.
         NumericsError: while iterating, if the network answers with NaN or infinity.
     """
-    if batch is not None and batch < 1:
-        raise ConfigError("a batch holds at least one picture", where="batch", got=batch, allowed=">= 1")
+    room = batch_size(batch)
     drawable = with_drawable_sizes(requests, family.latent_stride)
     shapes = [_shape(family, request, open_upscaler) for request in drawable]
     tasks = (_task(request, shape) for request, shape in zip(drawable, shapes, strict=True))
     listener = Listener(on_step, len(shapes))
-    return _pictures(Desk(family, shelf), tasks, tuple(adapters), listener, batch or 1, open_upscaler)
+    return _pictures(Desk(family, shelf), tasks, tuple(adapters), listener, room, open_upscaler)
 
 
 def _shape(family: Family, request: TextToImage, open_upscaler: OpenUpscaler | None) -> _Shape:

@@ -9,6 +9,7 @@ import dataclasses
 
 import torch
 
+from imprint.errors import ConfigError
 from imprint.families import Family, open_family
 from imprint.jobs.base_names import NANO, base_path
 from imprint.methods import Finetune, Lora
@@ -33,9 +34,25 @@ RATES = {
 def open_base(base: str, dtype: str = "fp32", device: str = "cpu") -> Family:
     """Open a base by name or folder.
 
-    Raises: ModelError: if it is no model that is supported, or damaged.
+    Raises:
+        ModelError: if it is no model that is supported, or damaged.
+        ConfigError: if this torch or machine has no such device.
     """
-    return open_family(base_path(base), DTYPES[dtype], device)
+    path = base_path(base)
+    _check_device(device)
+    return open_family(path, DTYPES[dtype], device)
+
+
+def _check_device(device: str) -> None:
+    """Raises: ConfigError: if nothing can be put on the device, before anything large is loaded."""
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # the second is what CPU builds of torch raise
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ConfigError(
+            f"this device cannot be used: {reason}", where="device", got=device,
+            allowed="cpu; cuda or cuda:1 with a GPU and the torch that is built for it", hint="--set device=cpu",
+        ) from error
 
 
 def default_rates(method: Finetune | Lora, family: Family) -> LearningRates:

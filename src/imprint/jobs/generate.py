@@ -5,6 +5,7 @@ Reads: a base, a run's result. Writes: picture files with their record inside, w
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from imprint.jobs.networks import open_shelf
 from imprint.jobs.personalize import RESULT, load_recipe
 from imprint.jobs.previews import previews
 from imprint.jobs.progress import announce
-from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.recipe import CHOOSE_SEED, SEED_RANGE, GenerateRecipe
 from imprint.jobs.upscalers import upscaler_opener
 from imprint.jobs.wishes import Wish, drawn, settled, wishes
 
@@ -51,6 +52,7 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
         MissingExtraError: if a check or an upscaler needs a package that is not installed.
         OutputError: if a file stands in the way of the folder.
     """
+    recipe = with_seed(recipe)
     found = sources(recipe)
     out = check_folder(recipe.out or (found.run.path / "pictures" if found.run else Path("pictures")))
     wanted = [] if recipe.best else wishes(recipe)  # what cannot be read is told before the base is opened
@@ -77,6 +79,13 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
             paths.append(save_numbered(out, picture, base_name(found.base), recipe.format))
             tell(len(paths), len(wanted))
     return GenerateResult(tuple(paths))
+
+
+def with_seed(recipe: GenerateRecipe) -> GenerateRecipe:
+    """The recipe, with a seed chosen where it asks for that."""
+    if recipe.seed != CHOOSE_SEED:
+        return recipe
+    return recipe.model_copy(update={"seed": secrets.randbelow(SEED_RANGE)})
 
 
 def _best(

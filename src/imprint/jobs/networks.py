@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imprint.jobs.search_paths import paths_in
 from imprint.weights.shelf import NetworkFile, Shelf
 
 DEFAULT_FOLDER = "networks"
@@ -24,8 +24,7 @@ def network_folders(folder: Path | None = None) -> tuple[Path, ...]:
     """Where networks are looked for: the given folder, else those of `IMPRINT_NETWORKS`, else `networks/`."""
     if folder is not None:
         return (folder,)
-    given = os.environ.get("IMPRINT_NETWORKS", "")
-    return tuple(Path(place) for place in given.split(os.pathsep) if place) or (Path(DEFAULT_FOLDER),)
+    return paths_in("IMPRINT_NETWORKS") or (Path(DEFAULT_FOLDER),)
 
 
 def open_shelf(folders: Sequence[Path] = ()) -> Shelf | None:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imprint.families import Family
+from imprint.generation.listening import OnGenerationStep
 from imprint.generation.preview import LivePreview
 from imprint.generation.samplers import SamplerStep
-from imprint.generation.text_to_image import OnGenerationStep
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,10 @@ The unions of methods and objectives are assembled here, downstream of those tha
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,7 +22,7 @@ from imprint.generation.hires import Hires
 from imprint.generation.reading import PromptSettings
 from imprint.generation.request import Prompt
 from imprint.generation.sampling import SamplerName, SamplerSettings
-from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SizePx
+from imprint.generation.seeds import SEED_LIMIT, SeedSettings, SidePx
 from imprint.generation.tiling import TilingAxes
 from imprint.jobs.best_of.recipe import BestOf
 from imprint.methods import Lora, MethodConfig
@@ -29,9 +31,9 @@ from imprint.training.loop import LoopConfig
 from imprint.training.objectives import Objective, PriorPreservation
 
 PICTURES_LIMIT = 100_000  # of one call
+CHOOSE_SEED = -1  # stands for a seed that is chosen when the job begins
+SEED_RANGE = 2**32  # what other programs choose from, so that a seed found here can be used there
 StyleName = Annotated[str, Field(min_length=1, max_length=200)]
-
-
 
 
 class ClassImages(Config):
@@ -156,17 +158,17 @@ class _Wanted(Config):
     """Folders of the LoRAs, hypernetworks and embeddings that prompts name; left out, IMPRINT_NETWORKS or networks/."""
     count: int = Field(default=1, ge=1, le=PICTURES_LIMIT)
     """How many pictures; where dynamic is all, of each combination."""
-    seed: int = Field(default=0, ge=0, le=SEED_LIMIT)
-    """Seed of the first; each next picture has the next seed."""
+    seed: int = Field(default=0, ge=CHOOSE_SEED, le=SEED_LIMIT)
+    """Seed of the first; each next picture has the next seed. -1 chooses one; files and records name it."""
     out: Path | None = None
     """Where they go; left out, RUN/pictures, or pictures/ without a run."""
     steps: int = Field(default=25, ge=1, le=500)
     """Network calls for each."""
     cfg_scale: float = Field(default=4.0, ge=0, le=100)
     """How strongly the prompt is followed."""
-    width_px: SizePx | None = None
+    width_px: SidePx | None = None
     """Width, rounded to what the base can draw, mostly a multiple of 8; left out, the base's native size."""
-    height_px: SizePx | None = None
+    height_px: SidePx | None = None
     """Height, rounded the same; left out, the base's native size."""
     source: Path | None = None
     """A picture to begin with, instead of noise; width and height are then its own unless given."""
@@ -205,7 +207,10 @@ class _Wanted(Config):
 
     @model_validator(mode="after")
     def _record_fits(self) -> Self:
-        if isinstance(self.format, Jpeg) and len(json.dumps(self.prompt + self.negative_prompt)) > JPEG_PROMPTS_BYTES:
+        prompts = self.prompt + self.negative_prompt
+        if self.hires is not None:
+            prompts += (self.hires.prompt or "") + (self.hires.negative_prompt or "")
+        if isinstance(self.format, Jpeg) and len(json.dumps(prompts)) > JPEG_PROMPTS_BYTES:
             raise ValueError("format.kind = 'jpeg' has no room for so long prompts in its record; use png or webp")
         return self
 
@@ -222,3 +227,19 @@ class _Wanted(Config):
 
 class GenerateRecipe(PromptSettings, GuidanceSettings, SeedSettings, SamplerSettings, _Wanted):
     """Draw pictures from a prompt."""
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = MappingProxyType({
+        "cfg": "cfg_scale", "guidance": "cfg_scale", "guidance_scale": "cfg_scale", "negative": "negative_prompt",
+        "sampling_steps": "steps", "sampler_name": "sampler", "sampling_method": "sampler", "schedule_type": "schedule",
+        "scheduler": "schedule", "checkpoint_name": "base", "checkpoint": "base", "model": "base",
+        "width": "width_px", "height": "height_px", "batch_size": "batch", "batch_count": "count", "n_iter": "count",
+        "var_seed": "variation_seed", "subseed": "variation_seed", "var_strength": "variation_strength",
+        "subseed_strength": "variation_strength", "sigma_churn": "s_churn", "sigma_noise": "s_noise",
+        "rng": "noise_source", "init_image": "source",
+        "denoising": "image.strength", "denoising_strength": "image.strength", "denoise": "image.strength",
+        "initial_noise_multiplier": "image.noise_multiplier", "extra_noise": "image.extra_noise",
+        "cond_image_mask_weight": "image.mask_weight", "mask_blur": "image.mask_blur_px",
+        "masked_content": "image.fill", "inpaint_area": "image.only_masked",
+        "hires_upscale": "hires.scale", "hires_steps": "hires.steps", "hires_upscaler": "hires.upscaler",
+        "hires_sampler": "hires.sampler", "hires_fix": "hires",
+    })  # fmt: skip

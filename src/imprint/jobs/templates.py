@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from imprint.errors import PromptError
-from imprint.generation.text_to_image import PROMPT_LIMIT
+from imprint.generation.request import PROMPT_LIMIT
 from imprint.jobs.recipe import GenerateRecipe
+from imprint.jobs.search_paths import paths_in
 from imprint.prompts import Expanded, Style, Wildcards, apply_styles, chosen, expand, expand_all, read_styles
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def open_wildcards(folders: Sequence[Path] = ()) -> Wildcards | None:
         folders: where they are; without, those of `IMPRINT_WILDCARDS`, else `wildcards/`.
     Raises: PromptError: if a folder that was named does not exist, or they hold too much.
     """
-    if named := tuple(folders) or _from_environment("IMPRINT_WILDCARDS"):
+    if named := tuple(folders) or paths_in("IMPRINT_WILDCARDS"):
         return Wildcards(*named)
     return Wildcards(Path(DEFAULT_WILDCARDS)) if Path(DEFAULT_WILDCARDS).is_dir() else None
 
@@ -64,15 +64,11 @@ def open_styles(files: Sequence[Path] = ()) -> dict[str, Style]:
         files: CSV; without, those of `IMPRINT_STYLES`, else `styles.csv`.
     Raises: PromptError: if there is none, or one cannot be read.
     """
-    named = tuple(files) or _from_environment("IMPRINT_STYLES")
+    named = tuple(files) or paths_in("IMPRINT_STYLES")
     if not named and not Path(DEFAULT_STYLES).is_file():
         hint = "name one in `styles_files`, or in IMPRINT_STYLES"
         raise PromptError("there is no file of styles", where=DEFAULT_STYLES, hint=hint)
     return {name: style for file in named or (Path(DEFAULT_STYLES),) for name, style in read_styles(file).items()}
-
-
-def _from_environment(variable: str) -> tuple[Path, ...]:
-    return tuple(Path(place) for place in os.environ.get(variable, "").split(os.pathsep) if place)
 
 
 def mode_of(recipe: GenerateRecipe) -> Dynamic:

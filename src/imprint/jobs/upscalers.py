@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from imprint.artifacts.files import sha256_file
 from imprint.generation.hires import OpenedUpscaler, OpenUpscaler
-from imprint.refine.upscalers import ModelUpscaler, open_upscaler
+from imprint.generation.latent_upscaling import LATENT_UPSCALERS
+from imprint.jobs.search_paths import paths_in
+from imprint.refine.upscalers import UPSCALERS, ModelUpscaler, find_upscaler_file, open_upscaler
 
 DEFAULT_FOLDER = "upscalers"
 
@@ -20,12 +21,22 @@ def upscaler_folders(folders: Sequence[Path] = ()) -> tuple[Path, ...]:
     Args:
         folders: those that were asked for; without, those of `IMPRINT_UPSCALERS`, else `upscalers/` where there is one.
     """
-    if folders:
-        return tuple(folders)
-    given = os.environ.get("IMPRINT_UPSCALERS", "")
-    if named := tuple(Path(place) for place in given.split(os.pathsep) if place):
+    if named := tuple(folders) or paths_in("IMPRINT_UPSCALERS"):
         return named
     return (Path(DEFAULT_FOLDER),) if Path(DEFAULT_FOLDER).is_dir() else ()
+
+
+def upscaler_file(name: str, folders: Sequence[Path] = ()) -> Path | None:
+    """The file of the model that a name means; None where no model is needed.
+
+    Args:
+        name: of any upscaler.
+        folders: as `upscaler_folders`.
+    Raises: UnknownNameError: if there is none. ModelError: if a folder does not exist, or several have that name.
+    """
+    if LATENT_UPSCALERS.find(name) or UPSCALERS.find(name):
+        return None
+    return find_upscaler_file(name, upscaler_folders(folders), UPSCALERS.names()).path
 
 
 def upscaler_opener(folders: Sequence[Path] = (), device: str = "cpu") -> OpenUpscaler:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def settled(recipe: GenerateRecipe) -> tuple[GenerateRecipe, Mapping[str, object
 
 
 def wishes(
-    recipe: GenerateRecipe, writer: PromptWriter | None = None, numbers: Sequence[int] | None = None
+    recipe: GenerateRecipe, writer: PromptWriter | None = None, numbers: Sequence[int] | None = None,
+    opened: Callable[[Path, Path | None], Source] = open_source,
 ) -> list[Wish]:
     """The pictures that a recipe asks for, in the order of their seeds.
 
@@ -76,12 +77,14 @@ def wishes(
         recipe: what to draw.
         writer: of prompts, where several recipes share files.
         numbers: which of them, the first seed's is 0; left out, as many as it asks for.
+        opened: opens source and mask; several recipes that share them share their pixels, and their batches, if it
+            opens them once.
     Raises:
         PhotoError: if the source or the mask cannot be read.
         PromptError: if a prompt cannot be written out.
         ConfigError: if there are too many, or the last has no seed any more.
     """
-    source = open_source(recipe.source, recipe.mask) if recipe.source else None
+    source = opened(recipe.source, recipe.mask) if recipe.source else None
     writer, every = writer or PromptWriter(), list[Expanded]()
     if mode_of(recipe) == "all":
         every = writer.every(recipe)
@@ -113,7 +116,8 @@ def _wish(
     kind = ImageToImage if source else TextToImage
     shared: dict[str, Any] = recipe.model_dump(include=set(kind.model_fields) - own.keys())
     if isinstance(recipe.format, Jpeg):
-        said = json.dumps([text.prompt, text.negative_prompt, dict(text.template)])
+        again = [recipe.hires.prompt, recipe.hires.negative_prompt] if recipe.hires else []
+        said = json.dumps([text.prompt, text.negative_prompt, *again, dict(text.template)])
         if len(said) > JPEG_PROMPTS_BYTES:
             raise PromptError(
                 "a JPEG has no room for so long prompts, and what they were made of, in its record", where="prompt",

@@ -19,6 +19,7 @@ from imprint.prompts.chunking import CHUNK_TOKENS, COMMA_BACKTRACK, Chunk, ClipT
 from imprint.prompts.expansion import Expanded, expand, expand_all
 from imprint.prompts.explaining import Explanation, Role, explain_expansion, explain_prompt
 from imprint.prompts.lexing import escape
+from imprint.prompts.plain import plain_text
 from imprint.prompts.reading import Prompt, PromptPart, read_prompt
 from imprint.prompts.remarks import Remark, RemarkKind
 from imprint.prompts.scheduling import Entry, Schedule
@@ -45,7 +46,7 @@ from imprint.prompts.wildcards import Wildcards
 
 __all__ = [
     "read_prompt", "ReadSettings", "Compat", "Prompt", "PromptPart", "Schedule", "Entry", "Remark", "RemarkKind",
-    "weighted_parts", "Weighted", "escape",
+    "weighted_parts", "Weighted", "plain_text", "escape",
     "chunks_of", "Chunk", "Token", "Tokenizer", "ClipTokens", "CHUNK_TOKENS", "COMMA_BACKTRACK",
     "read_styles", "chosen", "apply_styles", "Style",
     "expand", "expand_all", "Expanded", "Wildcards",

@@ -14,7 +14,8 @@ from imprint.prompts.syntax import Dropped, Network
 
 Say = Callable[[RemarkKind, str], None]
 _POSITIONS = ("te", "unet", "dyn")
-_PATHLIKE = re.compile(r"[/\\\0]|^\.")
+# Parts between slashes tell files of one name apart; nothing that could lead out of the folders.
+_PATHLIKE = re.compile(r"[\\\0]|(?:^|/)(?:\.|/|$)|/$")
 _OPTION = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
@@ -34,7 +35,7 @@ def read_network(text: str, start: int, say: Say) -> Network | Dropped:
         return Dropped(start, end)
     name, *values = (part.strip() for part in rest.split(":"))
     if not name or _PATHLIKE.search(name):
-        say("network-name", "a network is named by its file's name without folders, so this loads nothing")
+        say("network-name", "a network is called by its name among the networks, not by a path, so this loads nothing")
         return Dropped(start, end)
     placed, options = _sorted_values(values, say)
     first = _number(placed.get("te"), 1.0, say)

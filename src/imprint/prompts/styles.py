@@ -40,7 +40,9 @@ def read_styles(path: Path) -> dict[str, Style]:
             raise PromptError("this file of styles is too large", where=path, allowed=f"{FILE_LIMIT_BYTES >> 20} MiB")
         text = path.read_text(encoding="utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text, newline=""), restkey="", restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise PromptError("this file of styles cannot be read", where=path, got=error.strerror) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise PromptError("these styles cannot be read", where=path, got=str(error), allowed="CSV in UTF-8") from error
     if rows and not {"name", "prompt"} <= set(rows[0]):
         allowed = "the columns name, prompt, negative_prompt"

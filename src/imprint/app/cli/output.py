@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -58,10 +58,19 @@ def print_table(*tables: RenderableType) -> None:
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """`name: value`, one a line, empty ones left out."""
+    """`name: value`, one a line, empty ones left out; a table's fields stand below its name."""
+    print_lines(*_field_lines(fields, ""))
+
+
+def _field_lines(fields: Mapping[str, Any], indent: str) -> Iterator[str]:
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
-    width = max((len(name) for name in shown), default=0)
-    print_lines(*(f"{name:<{width}}  {_word(value)}" for name, value in shown.items()))
+    width = max((len(name) for name, value in shown.items() if not isinstance(value, Mapping)), default=0)
+    for name, value in shown.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{name}"
+            yield from _field_lines(cast("Mapping[str, Any]", value), indent + "  ")
+        else:
+            yield f"{indent}{name:<{width}}  {_word(value)}"
 
 
 def _word(value: Any) -> str:

@@ -23,7 +23,12 @@ def shown_record(found: FoundRecord) -> dict[str, Any]:
 
 
 def _shown_infotext(info: Infotext) -> dict[str, Any]:
-    filled = {key: value for key, value in modernised(info).settings().items() if key not in info.parameters}
+    said = info.parameters
+    filled = {
+        key: value
+        for key, value in modernised(info).settings().items()
+        if key not in said and key.rpartition("-")[0] not in said  # a size in its two parts
+    }
     return {
         "prompt": info.prompt, "negative_prompt": info.negative_prompt, "parameters": dict(info.parameters),
         "filled_in": filled, "old_rules": list(old_rules(info)),

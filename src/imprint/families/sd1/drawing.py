@@ -76,7 +76,7 @@ class Drawing:
         weight = cast("Tensor", cast("Any", unet).conv_in.weight)
         self._on_cpu = weight.device.type == "cpu"
         quick = self._on_cpu and weight.dtype == torch.float32
-        self._convolve: Convolve = CpuConvolutions(can_pack() and _has_room(unet)) if quick else called
+        self._convolve: Convolve = CpuConvolutions(_has_room(unet)) if quick else called
         self._warned = False
 
     def predict(self, x_Bchw: Tensor, timestep_B: Tensor, text_BND: Tensor) -> Tensor | None:
@@ -130,7 +130,7 @@ class CpuConvolutions:
     Those of 1 x 1 are products of matrices; others have their weights packed in oneDNN's order when they are first met.
 
     Args:
-        packs: else they are left as they are, with the same result bit for bit.
+        packs: else weights are packed anew in every call, with the same result bit for bit.
     """
 
     def __init__(self, packs: bool) -> None:
@@ -144,8 +144,11 @@ class CpuConvolutions:
         if module.kernel_size == (1, 1) and module.stride == (1, 1) and module.padding == (0, 0):
             flat_BhwC = functional.linear(x_BChw.permute(0, 2, 3, 1), module.weight.flatten(1), module.bias)
             return flat_BhwC.permute(0, 3, 1, 2)
-        if not self._packs:
+        if not can_pack():
             return called(module, x_BChw)
+        if not self._packs:
+            # Not the module's own way, which for a small picture is no oneDNN: free memory must not decide on bits.
+            return convolve_packed(module, x_BChw, module.weight.detach())
         weight, state, packed = self._kept.get(module, (None, None, None))
         if packed is None or weight is not module.weight or state != _state(module.weight):
             packed = pack(module, x_BChw)
@@ -162,7 +165,7 @@ def pack(module: nn.Conv2d, x_BChw: Tensor) -> Tensor:
 
 
 def convolve_packed(module: nn.Conv2d, x_BChw: Tensor, packed: Tensor) -> Tensor:
-    """What a convolution answers to an input in channels_last, from packed weights, bit for bit."""
+    """What oneDNN answers to an input in channels_last; the same bits from packed weights and from a module's own."""
     run: Any = torch.ops.mkldnn._convolution_pointwise
     stride, dilation = list(module.stride), list(module.dilation)
     return run(

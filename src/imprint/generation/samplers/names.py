@@ -7,7 +7,7 @@ A1111 before 1.9 had "DPM++ 2M Karras" for the sampler DPM++ 2M on the schedule 
 
 from __future__ import annotations
 
-from imprint.diffusion.schedule import SCHEDULES
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.generation.samplers.registry import SAMPLERS
 
 AUTOMATIC = "automatic"  # A1111's name for the sampler's own schedule

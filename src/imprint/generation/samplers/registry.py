@@ -14,7 +14,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from imprint.diffusion.schedule import SCHEDULES, NoiseSchedule
+from imprint.diffusion.schedule import NoiseSchedule
+from imprint.diffusion.schedule_registry import SCHEDULES
 from imprint.errors import ConfigError
 from imprint.generation.samplers.contract import Sampler
 from imprint.generation.samplers.dpm2 import sample_dpm_2, sample_dpm_2_ancestral

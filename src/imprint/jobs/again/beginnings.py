@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imprint.artifacts.picture import ImageRecord
+from imprint.artifacts.picture import ImageRecord, clean_text
 from imprint.artifacts.source_picture import pixels_hash, pixels_md5, read_mask, read_source
 from imprint.errors import InputError, PhotoError, shortened
 from imprint.jobs.again.recipe import AgainRecipe
@@ -65,8 +65,8 @@ def _found(
             )  # fmt: skip
         return given
     for path in _beside(recipe):
-        # Compared with what is there and never joined to a path: the name comes from a file.
-        if path.name == name and _is(path, read, pixels_hash, digest):
+        # Compared with what is there and never joined to a path: the name comes from a file, where it is clean.
+        if clean_text(path.name) == name and _is(path, read, pixels_hash, digest):
             return path
     raise InputError(
         f"the {what} that this picture was made from is not here: {shortened(name) or 'without a name'}",

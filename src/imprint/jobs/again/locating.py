@@ -9,7 +9,6 @@ the recorded kind.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from imprint.jobs.again.beginnings import Beginning, beginning_by_md5, beginning
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import NANO, base_hash, base_name
 from imprint.jobs.exported import exported_hash
+from imprint.jobs.search_paths import paths_in
 
 MODELS_VARIABLE = "IMPRINT_MODELS"
 WEIGHTS = Path("result") / "weights.safetensors"
@@ -58,8 +58,8 @@ class _BaseWanted:
     ours: bool
 
     def __str__(self) -> str:
-        parts = (shortened(self.name) if self.name else "", f"(hash {self.digest[:12]})" if self.digest else "")
-        return " ".join(part for part in parts if part) or "without a name"
+        name = shortened(self.name) if self.name else "a base without a name"
+        return f"{name} (hash {self.digest[:12]})" if self.digest else name
 
 
 def locate(recipe: AgainRecipe) -> Located:
@@ -152,8 +152,7 @@ def _bases(recipe: AgainRecipe, wanted: _BaseWanted) -> Iterator[str]:
         of_run = read_toml(run / "recipe.toml").get("base", NANO) if (run / "recipe.toml").is_file() else NANO
         if wanted.ours and of_run != NANO:
             yield str(of_run)
-    given = os.environ.get(MODELS_VARIABLE, "")
-    for folder in recipe.models or tuple(Path(part) for part in given.split(os.pathsep) if part):
+    for folder in recipe.models or paths_in(MODELS_VARIABLE):
         # Compared with what is there and never joined to a path: the name comes from a file.
         yield from (str(child) for child in sorted(folder.glob("*")) if child.name == wanted.name and child.is_dir())
 

@@ -81,7 +81,10 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
         wish = Wish(request, source, _template(recipe, located))
         picture = next(drawn(family, [wish], adapters=adapters, shelf=shelf, open_upscaler=open_upscaler))
     path = save_numbered(out, picture, base_name(located.base), recipe.format)
-    return AgainResult(path, notes, _same_pixels(recipe, located, path))
+    same = _same_pixels(recipe, located, path)
+    if same is not None:
+        _log.info("%s", "every pixel is the same" if same else "some pixels differ from those of the picture")
+    return AgainResult(path, notes, same)
 
 
 def _template(recipe: AgainRecipe, located: Located) -> dict[str, object]:
@@ -140,6 +143,8 @@ def _passes(
         notes.append(f"it began with another picture ({known}); drawn from noise, or name it with --set source=PICTURE")
     elif understood.image is not None:
         out["image"] = dict(understood.image)
+        if located.beginning is not None and located.beginning.mask is None and "mask_blur_px" in understood.image:
+            notes.append("it was drawn inside a mask; all of it is drawn, or name the mask with --set mask=PICTURE")
     return out, notes
 
 

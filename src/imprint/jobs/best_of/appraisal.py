@@ -23,7 +23,7 @@ from imprint.jobs.best_of.recipe import BestOf
 from imprint.jobs.examination import prepare_examiner, read_drawn
 from imprint.jobs.personalize import load_recipe
 from imprint.jobs.recipe import GenerateRecipe
-from imprint.prompts import ReadSettings, Weighted, read_prompt
+from imprint.prompts import ReadSettings, plain_text
 
 
 @dataclass(frozen=True)
@@ -102,20 +102,11 @@ def judged_prompt(recipe: GenerateRecipe, name: str = "", class_word: str = "") 
         name: of a run's subject, or "".
         class_word: of that subject, or "".
     """
-    settings = ReadSettings(steps=recipe.steps, compat=recipe.compat)
-    parts = [part for part in read_prompt(recipe.prompt, settings).parts if part.weight > 0]
-    said = ["".join(_said(piece) for piece in part.schedule.entries[-1].weighted) for part in parts]
-    text = " ".join(" ".join(said).split())
+    text = plain_text(recipe.prompt, ReadSettings(steps=recipe.steps, compat=recipe.compat))
     if name:
         named = rf"(?<!\w){re.escape(name)}(?!\w)(?:\s+{re.escape(class_word)}(?!\w))?"
         text = re.sub(named, lambda _found: class_word or NO_CLASS, text)
     return text.strip(" ,")
-
-
-def _said(piece: Weighted) -> str:
-    if piece.is_break:
-        return " "
-    return piece.text if piece.weight > 0 else ""
 
 
 def _examiner(run: RunFolder, best: BestOf, family: Family) -> Examiner:

@@ -17,6 +17,7 @@ from imprint.jobs.grid.lines import Line, read_lines
 from imprint.jobs.grid.prompts import JOINTS, Add, Reorder, Replace, Rewrite, combinations, matrix_parts, orders
 from imprint.jobs.grid.recipe import Axis, GridRecipe
 from imprint.jobs.grid.values import split_values, values_of
+from imprint.jobs.recipe import CHOOSE_SEED
 
 Seeds = Callable[[], int]
 """The next seed that was chosen for this grid, or is chosen now."""
@@ -80,6 +81,8 @@ def axes_of(recipe: GridRecipe, seeds: Seeds) -> Axes:
     if recipe.prompts is not None:
         lines = read_lines(recipe.prompts, NO_AXIS)
         y = Steps("prompt", tuple(_line_step(line, seeds) for line in lines))
+    if recipe.generate.seed == CHOOSE_SEED:
+        base = {**base, "seed": seeds()}
     return Axes(x, y, z, base)
 
 

@@ -18,7 +18,7 @@ from imprint.artifacts.files import folder_hash, sha256_file, sha256_json
 from imprint.artifacts.image_file import read_regular
 from imprint.artifacts.picture import AdapterRecord
 from imprint.artifacts.picture_file import SUFFIXES
-from imprint.errors import ImprintError, Interrupted, OutputError
+from imprint.errors import ImprintError, Interrupted, ModelError, OutputError
 from imprint.families import Family
 from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.networks import embeddings_named
@@ -33,7 +33,7 @@ from imprint.jobs.grid.plan import Cell, Plan, drawing_order
 from imprint.jobs.networks import open_shelf
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import GenerateRecipe
-from imprint.jobs.upscalers import upscaler_opener
+from imprint.jobs.upscalers import upscaler_file, upscaler_opener
 from imprint.jobs.wishes import Wish, drawn
 from imprint.training.stopping import StopRequest
 from imprint.weights.shelf import Shelf
@@ -41,7 +41,8 @@ from imprint.weights.shelf import Shelf
 log = logging.getLogger(__name__)
 
 MODEL_FILES = ("safetensors", "json", "txt")  # weights, configurations, the tokenizer's words
-#: Base, run and networks count by what is in them, prompts as they were written out; the rest changes no pixel.
+#: Base, run, networks and upscalers count by what is in them, prompts as they were written out; the rest changes no
+#: pixel.
 WITHOUT_EFFECT = {
     "out", "device", "batch", "base", "run", "networks", "prompt", "negative_prompt", "styles", "styles_files",
     "wildcards", "dynamic", "max_combinations", "upscalers", "preview", "preview_every", "compile",
@@ -124,7 +125,8 @@ class Draughtsman:
             wish = self._wishes[cell.place]
             networks = _named(shelf, wish.request) if shelf else []
             begun = [self._hash_of_picture(path) for path in (cell.recipe.source, cell.recipe.mask) if path]
-            key = cell_key(cell.recipe, wish, [*weights, *networks, *begun])
+            enlarged = [self._hash(path) for path in _upscaling_files(cell.recipe)]
+            key = cell_key(cell.recipe, wish, [*weights, *networks, *begun, *enlarged])
             kept = self.manifest.kept(key)
             if kept is None:
                 wanted.append(_Wanted(cell, wish, key))
@@ -213,6 +215,17 @@ def _upscaling(recipe: GenerateRecipe) -> tuple[tuple[Path, ...], str]:
     return recipe.upscalers, recipe.device
 
 
+def _upscaling_files(recipe: GenerateRecipe) -> list[Path]:
+    """The model that a second pass enlarges with. One that is not there is told when its cell is drawn."""
+    if recipe.hires is None:
+        return []
+    try:
+        file = upscaler_file(recipe.hires.upscaler, recipe.upscalers)
+    except ModelError:
+        return []
+    return [file] if file else []
+
+
 def _drawable(wanted: Sequence[_Wanted], family: Family) -> list[_Wanted]:
     """The same at sizes that the base can draw, which is said once for all of them."""
     requests = with_drawable_sizes([one.wish.request for one in wanted], family.latent_stride)
@@ -225,7 +238,7 @@ def cell_key(recipe: GenerateRecipe, wish: Wish, weights: Sequence[str]) -> str:
     Args:
         recipe: of the picture.
         wish: with its prompts written out.
-        weights: hashes of the base, of what is put on it, and of the pictures that it begins with.
+        weights: hashes of the base, of what is put on it, of the pictures that it begins with and of what enlarges it.
     """
     settings = recipe.model_dump(mode="json", exclude=WITHOUT_EFFECT)
     prompts = [wish.request.prompt, wish.request.negative_prompt, dict(wish.template)]

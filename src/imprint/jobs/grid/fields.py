@@ -5,10 +5,9 @@ Reads: the model of the recipe. Writes: paths of fields. Does not: know values.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from imprint.config.places import every_place, find, item_type, optional, tables
+from imprint.config.places import every_place, find, item_type, optional, plain_name, tables
 from imprint.errors import ConfigError
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.registry import nearest
@@ -19,25 +18,14 @@ NO_AXIS = ("out", "count", "batch", "device", "max_combinations", "best", "previ
 
 #: Names of the same in A1111 and Forge, in small letters with `_` between words.
 ALIASES = {
-    "prompt_s_r": REPLACE, "prompt_search_replace": REPLACE, "s_r": REPLACE, "prompt_sr": REPLACE,
-    "cfg": "cfg_scale", "guidance_scale": "cfg_scale", "sampling_steps": "steps", "sampler_name": "sampler",
-    "sampling_method": "sampler", "checkpoint_name": "base", "checkpoint": "base", "model": "base",
-    "denoising": "image.strength", "denoising_strength": "image.strength",
-    "initial_noise_multiplier": "image.noise_multiplier", "extra_noise": "image.extra_noise",
-    "cond_image_mask_weight": "image.mask_weight", "hires_steps": "hires.steps", "hires_upscaler": "hires.upscaler",
-    "hires_sampler": "hires.sampler",
-    "width": "width_px", "height": "height_px", "dimensions": SIZE,
+    **GenerateRecipe.OTHER_NAMES, "prompt_s_r": REPLACE, "prompt_search_replace": REPLACE, "s_r": REPLACE,
+    "prompt_sr": REPLACE, "dimensions": SIZE,
 }  # fmt: skip
-
-
-def plain(name: str) -> str:
-    """A name as it is compared: "CFG Scale" and "cfg-scale" are `cfg_scale`."""
-    return re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")
 
 
 def field_named(name: str) -> str | None:
     """The path of the field of `GenerateRecipe` that is called so, or None."""
-    for path in (name.strip(), plain(name)):
+    for path in (name.strip(), plain_name(name)):
         if path and find(GenerateRecipe, path.split(".")):
             return path
     return None
@@ -48,7 +36,7 @@ def axis_field(name: str, where: str) -> str:
 
     Raises: ConfigError: if there is no such thing, with the nearest; or if it cannot be an axis.
     """
-    asked = plain(name)
+    asked = plain_name(name)
     known = ALIASES.get(asked, asked)
     if known in (REPLACE, ORDER, SIZE):
         return known

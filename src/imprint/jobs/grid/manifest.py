@@ -19,10 +19,10 @@ from typing import Any
 
 from imprint.artifacts.event_log import EventLog
 from imprint.artifacts.files import sha256_file
+from imprint.jobs.recipe import SEED_RANGE
 
 MANIFEST = "manifest.jsonl"
 CELLS = "cells"
-SEED_RANGE = 2**32  # what other programs choose from, so that a seed found here can be used there
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Reads: a recipe, what an earlier call left in its folder. Writes: the folder. Do
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from imprint.jobs.grid.plan import Plan, plan_grid
 from imprint.jobs.grid.recipe import GridRecipe
 from imprint.jobs.grid.sheet import check_sheets, write_sheets
 from imprint.jobs.templates import PromptWriter
-from imprint.jobs.wishes import wishes
+from imprint.jobs.wishes import open_source, wishes
 from imprint.training.stopping import stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,8 @@ def grid(recipe: GridRecipe) -> GridResult:
     manifest = Manifest(folder)
     plan = plan_grid(recipe, manifest.next_seed)
     check_sheets(plan, recipe)
-    writer = PromptWriter()
-    wanted = {cell.place: wishes(cell.recipe, writer)[0] for cell in plan.cells}
+    writer, opened = PromptWriter(), functools.cache(open_source)
+    wanted = {cell.place: wishes(cell.recipe, writer, opened=opened)[0] for cell in plan.cells}
     folder.mkdir(parents=True, exist_ok=True)
     with RunFolder(folder).hold(), stop_on_signals() as stop:
         sweep_partials(folder / CELLS)

@@ -14,7 +14,7 @@ from imprint.families import Family
 from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs.probe.recipe import PLACE, MeasureSettings
 from imprint.jobs.progress import announce
-from imprint.prompts.reading import read_prompt
+from imprint.prompts import plain_text
 
 ARTICLES = ("a", "an", "the")
 
@@ -26,12 +26,6 @@ def prompt_of(settings: MeasureSettings, *words: str) -> str:
     if first not in ARTICLES and first[0].isalnum():
         together = f"{'an' if first[0] in 'aeiou' else 'a'} {together}"
     return settings.sentence.replace(PLACE, together)
-
-
-def plain_words(prompt: str) -> str:
-    """What a judge reads: the prompt's text at its last step, without weights, edits and networks."""
-    last = (part.schedule.entries[-1].weighted for part in read_prompt(prompt).parts)
-    return " ".join(piece.text for pieces in last for piece in pieces if not piece.is_break).strip()
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class Looks:
 
     def looked(self, *words: str) -> Looked:
         """The same, and what the judge reads in the words."""
-        read = plain_words(prompt_of(self.settings, *words))
+        read = plain_text(prompt_of(self.settings, *words))
         return Looked(self.pictures(*words), text_features(self.judge, [read])[0])
 
     def ends(self, apart_from: str) -> Ends:

@@ -13,8 +13,9 @@ from imprint.evaluation.judges import JUDGES
 from imprint.families import Family
 from imprint.jobs.base_names import NANO, base_name
 from imprint.jobs.bases import open_base
-from imprint.jobs.probe.looking import Looks, look, plain_words, prompt_of
+from imprint.jobs.probe.looking import Looks, look, prompt_of
 from imprint.jobs.probe.recipe import MeasureSettings, ProbeRecipe
+from imprint.prompts import plain_text
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def class_asked(settings: MeasureSettings, class_word: str, phrases: Iterable[st
 
 def measured(family: Family, looks: Looks, words: str) -> Measured:
     """How well the base knows some words."""
-    tokens = len(family.token_ids(plain_words(words)))
+    tokens = len(family.token_ids(plain_text(words)))
     return Measured(words, prompt_of(looks.settings, words), tokens, knowledge(looks.looked(words), looks.ends(words)))
 
 

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 from imprint.config import Config
 from imprint.evaluation.concepts import LEAST_SEEDS
 from imprint.evaluation.names import JudgeName
+from imprint.generation.request import Prompt
 from imprint.generation.sampling import SamplerName
-from imprint.generation.seeds import SEED_LIMIT, SizePx
-from imprint.generation.text_to_image import Prompt
+from imprint.generation.seeds import SEED_LIMIT, SidePx
 
 PHRASE_LIMIT = 1000  # characters; the sentence around a phrase must stay within a prompt's limit
 PLACE = "{}"
@@ -60,7 +60,7 @@ class MeasureSettings(Config):
     """How strongly the prompt is followed."""
     sampler: SamplerName = "dpmpp_2m"
     """How they are drawn."""
-    size_px: SizePx | None = None
+    size_px: SidePx | None = None
     """Width and height; left out, the base's native size."""
     batch: int = Field(default=8, ge=1, le=256)
     """Pictures at a time; more is faster and needs more memory."""

@@ -82,7 +82,11 @@ def find_upscaler_file(word: str, folders: Sequence[Path], others: Sequence[str]
         if exact or lower:
             return _only(word, exact or lower)
     near = nearest(word, [*others, *PUBLISHED_AS, *(file.name for file in files)])
-    put = f"put {published[0] if published else 'a model of that name'} there, or say where yours are"
+    where = " or ".join(map(str, folders)) or "upscalers/"
+    put = (
+        f"put {published[0] if published else 'a model of that name'} (.safetensors, .pth) into {where}, "
+        "or name its folder in `upscalers` or IMPRINT_UPSCALERS"
+    )
     raise UnknownNameError(
         "there is no upscaler of that name", where=", ".join(map(str, folders)), got=word, allowed=", ".join(others),
         hint=f"did you mean `{near}`?" if near and not published else put,
