@@ -9,7 +9,7 @@ PINNED := -c constraints.txt
 TORCH  := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' constraints.txt)
 # One process and one thread a core: the models of the tests are too small to share out. A process that a native crash
 # ends is named with its test, and the others go on. In the order of the files: the long golden tests begin early.
-CORES  := $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((cores > 8 ? 8 : cores)))
+CORES  := $(shell cores=$$(env -u OMP_NUM_THREADS nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((cores > 8 ? 8 : cores)))
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
