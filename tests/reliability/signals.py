@@ -72,6 +72,7 @@ def personalize(folder: Path, photos: Path) -> None:
 
 
 def resume(folder: Path) -> None:
+    os.environ["IMPRINT_CACHE"] = str(folder)  # where `personalize` drew its class images
     os._exit(command_line(["resume", str(folder / "run")]))
 
 
