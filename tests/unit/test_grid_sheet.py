@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from imprint.artifacts.box import Box
 from imprint.config import load_config
 from imprint.errors import ConfigError, InputError
 from imprint.jobs.grid import GridRecipe, sheet
-from imprint.jobs.grid.layout import Band, Box, Layout, Page, Row, Shown, lay_out
+from imprint.jobs.grid.layout import Band, Layout, Page, Row, Shown, lay_out
 from imprint.jobs.grid.lettering import Lettering
 from imprint.jobs.grid.pages import pages_of
 from imprint.jobs.grid.plan import Plan, plan_grid

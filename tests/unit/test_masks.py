@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imprint.artifacts.box import Box
 from imprint.errors import InputError
 from imprint.generation.masks import (
-    Box,
     Mask,
     blurred_mask,
     filled,

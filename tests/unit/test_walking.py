@@ -20,6 +20,7 @@ from make import tiny_base, tiny_family
 
 pytestmark = pytest.mark.unit
 
+needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="PyTorch was built without oneDNN")
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 
 
@@ -124,7 +125,12 @@ def test_weights_that_were_changed_are_seen(kind: str) -> None:
     torch.testing.assert_close(changed, predicted(family, latent(), texts()), **CLOSE)
 
 
-@pytest.mark.skipif(not can_pack(), reason="this PyTorch packs no weights")
+@needs_onednn
+def test_this_pytorch_packs_weights() -> None:
+    assert can_pack()
+
+
+@needs_onednn
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize(("channels", "side", "stride"), [(8, 4, 1), (32, 8, 2), (64, 16, 1), (4, 5, 1), (128, 5, 1)])
 def test_packed_weights_change_no_bit(channels: int, side: int, stride: int, rows: int) -> None:

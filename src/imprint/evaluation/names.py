@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from imprint.errors import UnknownNameError
 from imprint.evaluation.defects import DEFECTS
 from imprint.evaluation.judges import JUDGES
+from imprint.registry import Registry
 
 
-def _judge(name: str) -> str:
-    try:
-        JUDGES.get(name)
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-    return name
+def _known(registry: Registry[Any]) -> Callable[[str], str]:
+    """A check that a name is registered, for pydantic."""
+
+    def check(name: str) -> str:
+        try:
+            registry.get(name)
+        except UnknownNameError as error:
+            raise ValueError(error.render()) from error
+        return name
+
+    return check
 
 
-def _check(name: str) -> str:
-    try:
-        DEFECTS.get(name)
-    except UnknownNameError as error:
-        raise ValueError(error.render()) from error
-    return name
-
-
-JudgeName = Annotated[str, AfterValidator(_judge)]
-DefectName = Annotated[str, AfterValidator(_check)]
+JudgeName = Annotated[str, AfterValidator(_known(JUDGES))]
+DefectName = Annotated[str, AfterValidator(_known(DEFECTS))]

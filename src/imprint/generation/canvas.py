@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from imprint.artifacts.box import Box
 from imprint.artifacts.source_picture import pixels_hash, pixels_md5
 from imprint.config.base import Config
 from imprint.errors import ConfigError, InputError
 from imprint.families.family import Family
 from imprint.generation.fitting import ResizeMode, SizePx, drawable, fitted, fitted_mask, resized, resized_mask
 from imprint.generation.image_steps import StepRule
-from imprint.generation.masks import Box, Mask, Pixels, blurred_mask, filled, laid_over, mask_from, region_around
+from imprint.generation.masks import Mask, Pixels, blurred_mask, filled, laid_over, mask_from, region_around
 from imprint.generation.seeds import LONGEST_PX
 from imprint.generation.soft_inpainting import SoftInpainting
 
@@ -111,12 +112,12 @@ class Canvas:
         begun = self.at_drawn_size() if self.encoded_HWC is None else self.encoded_HWC
         if fill == "fill" and self.mask_HW is not None:
             # At this size, as in A1111: it needs thirty times a picture's memory, and a source may be a large one.
-            begun = filled(begun, resized_mask(self._part_of_mask(self.mask_HW), begun.shape[1::-1]))
+            begun = filled(begun, resized_mask(self.region.of(self.mask_HW), begun.shape[1::-1]))
         return begun
 
     def at_drawn_size(self) -> Pixels:
         """The region as it is, at `drawn_px`."""
-        return resized(self._part(self.picture_HWC), self.drawn_px)
+        return resized(self.region.of(self.picture_HWC), self.drawn_px)
 
     def kept(self) -> Pixels:
         """The result where nothing is drawn."""
@@ -126,7 +127,7 @@ class Canvas:
         """The mask, at `drawn_px`."""
         if self.mask_HW is None:
             return np.ones(self.drawn_px[::-1], np.float32)
-        return resized_mask(self._part_of_mask(self.mask_HW), self.drawn_px)
+        return resized_mask(self.region.of(self.mask_HW), self.drawn_px)
 
     def finished(self, drawn_HWC: Pixels, overlay_HW: Mask | None = None) -> Pixels:
         """The result: what was drawn on the canvas, through the mask.
@@ -138,7 +139,7 @@ class Canvas:
         if self.mask_HW is None:
             return drawn_HWC
         size = self.region.width, self.region.height
-        part, mask = self._part(self.picture_HWC), self._part_of_mask(self.mask_HW)
+        part, mask = self.region.of(self.picture_HWC), self.region.of(self.mask_HW)
         back = resized(drawn_HWC, size)
         if overlay_HW is None:
             part = laid_over(part, back, mask)
@@ -146,14 +147,8 @@ class Canvas:
             # Never outside the mask, however far the way back to this size has smeared the overlay.
             part = laid_over(part, back, np.where(mask > 0, resized_mask(overlay_HW, size), np.float32(0)), gain=1.0)
         out = self.picture_HWC.copy()
-        out[self.region.top : self.region.bottom, self.region.left : self.region.right] = part
+        self.region.of(out)[...] = part
         return out
-
-    def _part(self, picture_HWC: Pixels) -> Pixels:
-        return picture_HWC[self.region.top : self.region.bottom, self.region.left : self.region.right]
-
-    def _part_of_mask(self, mask_HW: Mask) -> Mask:
-        return mask_HW[self.region.top : self.region.bottom, self.region.left : self.region.right]
 
 
 def canvas_of(

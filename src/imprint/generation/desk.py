@@ -41,26 +41,36 @@ class Asked:
         return self.pair.names_networks
 
 
-@dataclass(frozen=True)
 class Briefing:
-    """What the pictures of one batch are told, for as long as their networks are on the base."""
+    """What the pictures of one batch are told, for as long as their networks are on the base.
 
-    asked: tuple[Asked, ...]
-    networks: PromptNetworks
-    embeddings: ShelfEmbeddings
-    reader: Reader
+    Args:
+        asked: their prompts.
+        networks: those of the first one's, on the base.
+        embeddings: those that may stand in texts.
+        reader: encodes texts.
+    """
 
-    def told(self) -> list[Told]:
-        """What each is told, in the precision that the base has now; encoded once for each precision."""
-        return [self.reader.tell(one.pair, one.encode, self.networks) for one in self.asked]
+    def __init__(
+        self, asked: Sequence[Asked], networks: PromptNetworks, embeddings: ShelfEmbeddings, reader: Reader
+    ) -> None:
+        self.networks = networks
+        self._asked, self._embeddings, self._reader = tuple(asked), embeddings, reader
+        self._told: dict[torch.dtype, list[Told]] = {}  # a batch may have more texts than the reader keeps
 
     def conditionings(self) -> list[Conditioning]:
-        """The same, for the denoiser."""
-        return [one.conditioning for one in self.told()]
+        """What each is told, in the precision that the base has now; encoded once for each precision."""
+        return [one.conditioning for one in self._all()]
 
     def records(self) -> list[tuple[AdapterRecord, ...]]:
         """The networks and embeddings of each."""
-        return [(*self.networks.records, *self.embeddings.records(one.embeddings)) for one in self.told()]
+        return [(*self.networks.records, *self._embeddings.records(one.embeddings)) for one in self._all()]
+
+    def _all(self) -> list[Told]:
+        dtype = self._reader.family.dtype
+        if dtype not in self._told:
+            self._told[dtype] = [self._reader.tell(one.pair, one.encode, self.networks) for one in self._asked]
+        return self._told[dtype]
 
 
 class Desk:
@@ -87,7 +97,7 @@ class Desk:
         with PromptNetworks(self.family, asked[0].pair.positive, self.shelf) as networks:
             for one in asked:
                 _say(one.pair)
-            yield Briefing(tuple(asked), networks, self._embeddings, self._reader)
+            yield Briefing(asked, networks, self._embeddings, self._reader)
 
 
 def _say(pair: ReadPair) -> None:

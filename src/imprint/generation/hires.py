@@ -89,26 +89,31 @@ class SecondPass:
     plan: Pass
     target: HiresTarget
     upscaler: str
-    upscaler_sha256: str = ""
-    """Of the model's file, if it is one."""
+    opened: OpenedUpscaler | None = None
+    """The upscaler of that name, where it works on pixels; None makes latents larger."""
 
-    def started(
-        self, family: Family, latent_Bchw: Tensor, open_upscaler: OpenUpscaler | None, notes: list[str]
-    ) -> Tensor:
+    def said(self, hires: Hires) -> dict[str, Any]:
+        """What a record says of it, and of what was asked for."""
+        return {**hires.model_dump(), "upscaler_sha256": self.opened.sha256 if self.opened else ""}
+
+    def started(self, family: Family, latent_Bchw: Tensor, notes: list[str]) -> Tensor:
         """The latents of the first pass, larger.
 
-        Raises: UnknownNameError: if there is no such upscaler.
+        Args:
+            family: the base.
+            latent_Bchw: of the first pass.
+            notes: gets a line if something had to be computed in higher precision.
         """
-        if open_upscaler is None or _of_latents(self.upscaler):
+        if self.opened is None:
             upscale = latent_upscaler(self.upscaler).upscale
             return upscale_latent(latent_Bchw, self.target, upscale, family.latent_stride)
-        larger = open_upscaler(self.upscaler).upscale
         left, top = self.target.crop_px
         width, height = self.target.size_px
         latents: list[Tensor] = []
         for place in range(len(latent_Bchw)):
-            picture = larger(picture_of(family, latent_Bchw[place : place + 1], notes), self.target.inner_px)
-            latents.append(latents_of(family, picture[top : top + height, left : left + width], notes))
+            small = picture_of(family, latent_Bchw[place : place + 1], notes)
+            large = self.opened.upscale(small, self.target.inner_px)
+            latents.append(latents_of(family, large[top : top + height, left : left + width], notes))
         return torch.cat(latents)
 
 
@@ -141,18 +146,14 @@ def second_pass(
         ConfigError: for a size that is smaller than the first, or an upscaler of pixels where none can be opened.
         UnknownNameError: if there is no such upscaler.
     """
-    digest = ""
-    if not _of_latents(hires.upscaler):
+    opened = None
+    if LATENT_UPSCALERS.find(hires.upscaler) is None:
         if open_upscaler is None:
             raise ConfigError(
                 "only latents can be made larger here", where="hires.upscaler", got=hires.upscaler,
                 allowed=", ".join(LATENT_UPSCALERS.names()), hint="give `text_to_image` an `open_upscaler`",
             )  # fmt: skip
-        digest = open_upscaler(hires.upscaler).sha256
+        opened = open_upscaler(hires.upscaler)
     target = hires_target(size_px, hires.scale, hires.width_px or 0, hires.height_px or 0, family.latent_stride)
     plan = pass_of(family, request, target.size_px, strength=hires.strength)
-    return SecondPass(plan, target, hires.upscaler, digest)
-
-
-def _of_latents(upscaler: str) -> bool:
-    return LATENT_UPSCALERS.find(upscaler) is not None
+    return SecondPass(plan, target, hires.upscaler, opened)

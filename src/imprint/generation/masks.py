@@ -8,7 +8,6 @@ A mask is float32 (H, W) in 0..1: 1 is drawn, 0 is kept, bit for bit. Pictures a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from imprint.artifacts.box import Box
 from imprint.errors import InputError
 
 Pixels = NDArray[np.uint8]
@@ -24,30 +24,6 @@ Mask = NDArray[np.float32]
 OVERLAY_GAIN = 2.0  # A1111: the drawn picture lies fully over the kept one from the middle of the blurred edge on
 FILL_BLURS = ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2))  # pixels, times laid over: A1111's masked content "fill"
 SMALL_BLUR_PX = 8.0  # wider blurs are computed on a smaller picture
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of pixels: left, top inside; right, bottom outside."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def width(self) -> int:
-        """Columns."""
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        """Rows."""
-        return self.bottom - self.top
-
-    def of(self, picture: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The part of a picture or mask that it covers; a view."""
-        return picture[self.top : self.bottom, self.left : self.right]
 
 
 def mask_from(pixels: Pixels, size_px: tuple[int, int]) -> Mask:

@@ -66,10 +66,6 @@ class Told:
     """What a picture is told, and how that was read."""
 
     conditioning: Conditioning
-    positive: Prompt
-    """The prompt, with its remarks and its networks."""
-    negative: Prompt
-    """The negative prompt."""
     by_calls: bool
     """Whether texts change by model calls, as in A1111, and not by steps."""
     embeddings: frozenset[str] = frozenset()
@@ -112,7 +108,7 @@ class Reader:
         parts = tuple((part.weight, self._line(part.schedule, encode, networks, names)) for part in wanted.parts)
         negative = self._line(unwanted.parts[0].schedule, encode, networks, names)
         by_calls = wanted.parts[0].schedule.inclusive
-        return Told(Conditioning(parts, negative), wanted, unwanted, by_calls, frozenset(names))
+        return Told(Conditioning(parts, negative), by_calls, frozenset(names))
 
     def _line(
         self, schedule: Schedule, encode: EncodeSettings, networks: PromptNetworks | None, names: set[str]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -93,7 +92,7 @@ def text_to_image(
     shapes = [_shape(family, request, open_upscaler) for request in drawable]
     tasks = (_task(request, shape) for request, shape in zip(drawable, shapes, strict=True))
     listener = Listener(on_step, len(shapes))
-    return _pictures(Desk(family, shelf), tasks, tuple(adapters), listener, room, open_upscaler)
+    return _pictures(Desk(family, shelf), tasks, tuple(adapters), listener, room)
 
 
 def _shape(family: Family, request: TextToImage, open_upscaler: OpenUpscaler | None) -> _Shape:
@@ -117,8 +116,7 @@ def _task(request: TextToImage, shape: _Shape) -> _Task:
 
 
 def _pictures(
-    desk: Desk, tasks: Iterator[_Task], adapters: tuple[AdapterRecord, ...], listener: Listener, room: int,
-    open_upscaler: OpenUpscaler | None,
+    desk: Desk, tasks: Iterator[_Task], adapters: tuple[AdapterRecord, ...], listener: Listener, room: int
 ) -> Iterator[Picture]:
     def together(first: _Task, other: _Task) -> bool:
         return other.shape == first.shape and not other.alone
@@ -126,20 +124,15 @@ def _pictures(
     for group in batches(tasks, lambda task: 1 if task.alone else room, together):
         shape = group[0].shape
         with only_drawing(desk.family), tiled(desk.family, shape.tiling):
-            drawn = _draw(desk, group, listener, open_upscaler)
+            drawn = _draw(desk, group, listener)
         for task, one in zip(group, drawn, strict=True):
-            more = {"hires": _said(task.request.hires, shape.second)} if task.request.hires else {}
+            hires, second = task.request.hires, shape.second
+            more = {"hires": second.said(hires)} if hires and second else {}
             yield Picture(one.pixels_HWC, record_of(desk.family, task.request, shape.first, adapters, one, **more))
         listener.done += len(group)
 
 
-def _said(hires: Hires, second: SecondPass | None) -> dict[str, Any]:
-    return {**hires.model_dump(), "upscaler_sha256": second.upscaler_sha256 if second else ""}
-
-
-def _draw(
-    desk: Desk, group: Sequence[_Task], listener: Listener, open_upscaler: OpenUpscaler | None
-) -> list[Drawn]:
+def _draw(desk: Desk, group: Sequence[_Task], listener: Listener) -> list[Drawn]:
     shape, family = group[0].shape, desk.family
     requests, notes = [task.request for task in group], list[str]()
     with desk.briefing([task.first for task in group]) as brief:
@@ -149,7 +142,7 @@ def _draw(
         )
         networks = brief.records()
     if shape.second is not None:
-        larger_Bchw = shape.second.started(family, latent_Bchw, open_upscaler, notes)
+        larger_Bchw = shape.second.started(family, latent_Bchw, notes)
         with desk.briefing([task.second for task in group if task.second is not None]) as brief:
             latent_Bchw = run_pass(
                 family, shape.second.plan, brief, requests, notes, on_step=listener.of(len(group)),

@@ -127,8 +127,8 @@ def check_file(file: IO[bytes], size: int) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             check_pickle(io.BytesIO(archive.read(pickle_entry(archive, size))))
-    # What zipfile raises: NotImplementedError for a compression that it lacks, RuntimeError for a password.
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
+    # What zipfile raises; RuntimeError for a password, and of its kind for a compression that it lacks.
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
         raise Refused("the file is damaged or cut short", str(error)) from error
     return True
 

@@ -45,8 +45,8 @@ def beginning_by_md5(recipe: AgainRecipe, md5: str) -> Beginning | None:
     """What the picture of another tool began with: the file that was named, or one beside it with A1111's hash."""
     if recipe.source is not None:
         return Beginning(recipe.source, recipe.mask)
-    for path in _beside(recipe):
-        if md5 and _is(path, read_source, pixels_md5, md5):
+    for path in _beside(recipe) if md5 else ():
+        if _is(path, read_source, pixels_md5, md5):
             return Beginning(path, recipe.mask)
     return None
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from imprint.artifacts.box import Box
 from imprint.jobs.grid.lettering import Lettering
 
 Colour = tuple[int, int, int]
@@ -59,26 +60,6 @@ class Page:
     note: str = ""
     x_name: str = ""
     y_name: str = ""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle: left and top included, right and bottom not."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def width(self) -> int:
-        """In pixels."""
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        """In pixels."""
-        return self.bottom - self.top
 
 
 @dataclass(frozen=True)

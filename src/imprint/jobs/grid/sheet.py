@@ -14,10 +14,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from imprint.artifacts.box import Box
 from imprint.artifacts.files import write_bytes
 from imprint.artifacts.image_file import decode_image, read_regular
 from imprint.errors import ConfigError, OutputError, PhotoError
-from imprint.jobs.grid.layout import GREY, Box, Layout, Page, Words, lay_out
+from imprint.jobs.grid.layout import GREY, Layout, Page, Words, lay_out
 from imprint.jobs.grid.lettering import Lettering
 from imprint.jobs.grid.pages import Place, Size, pages_of
 from imprint.jobs.grid.plan import Cell, Plan
