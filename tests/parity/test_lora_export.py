@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from imprint.artifacts.files import tensor_metadata
 from imprint.diffusion.randomness import Purpose, normal
@@ -17,34 +16,9 @@ from imprint.methods import Finetune, Handle, Lora, build_method
 from imprint.nano import base_folder
 from imprint.weights import export_method
 from make import tiny_base, tiny_family
+from parity.stock import assert_same, our_outputs, pipeline, stock_outputs
 
 pytestmark = pytest.mark.parity
-
-TOLERANCE = 1e-5  # absolute, on outputs near 1; float32, the same kernels in another order
-PROMPTS = ["a photo of zkz dog", "a pencil drawing"]
-X_Bchw = torch.linspace(-2, 2, 2 * 4 * 4 * 4).reshape(2, 4, 4, 4)
-TIMESTEPS = torch.tensor([10, 700])
-
-
-def pipeline(folder: Path):
-    """Stock diffusers on a folder."""
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-
-    return StableDiffusionPipeline.from_pretrained(str(folder), local_files_only=True)
-
-
-@torch.no_grad()
-def stock_outputs(pipe) -> tuple[Tensor, Tensor]:
-    """Text encodings and U-Net outputs of a diffusers pipeline."""
-    text_BND = torch.cat([pipe.encode_prompt(prompt, "cpu", 1, False)[0] for prompt in PROMPTS])
-    return text_BND, pipe.unet(X_Bchw, TIMESTEPS, encoder_hidden_states=text_BND).sample
-
-
-@torch.no_grad()
-def our_outputs(family: Family) -> tuple[Tensor, Tensor]:
-    """The same of ours."""
-    text_BND = family.encode_text(PROMPTS).text_BND
-    return text_BND, family.predict(X_Bchw, TIMESTEPS, text_BND)
 
 
 def shaken(family: Family, config: Finetune | Lora) -> Handle:
@@ -54,11 +28,6 @@ def shaken(family: Family, config: Finetune | Lora) -> Handle:
     for value in handle.parameters():
         value.data.add_(0.05 * torch.randn(value.shape, generator=generator))
     return handle
-
-
-def assert_same(stock: tuple[Tensor, Tensor], ours: tuple[Tensor, Tensor]) -> None:
-    for left, right in zip(stock, ours, strict=True):
-        torch.testing.assert_close(left, right, atol=TOLERANCE, rtol=TOLERANCE)
 
 
 def test_base_agrees_with_stock_diffusers() -> None:

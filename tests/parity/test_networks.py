@@ -5,44 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 from torch import Tensor
 
-from imprint.families import Family
 from imprint.weights import Strengths, attach, read_lora
-from make import tiny_base, tiny_family
+from make import tiny_family
 from make_networks import adapted, write_lora
+from parity.stock import TOLERANCE, assert_same, our_outputs, pipeline, stock_outputs
 
 pytestmark = pytest.mark.parity
-
-TOLERANCE = 1e-5  # absolute, on outputs near 1; float32, the same kernels in another order
-PROMPTS = ["a photo of zkz dog", "a pencil drawing"]
-X_Bchw = torch.linspace(-2, 2, 2 * 4 * 4 * 4).reshape(2, 4, 4, 4)
-TIMESTEPS = torch.tensor([10, 700])
-
-
-def pipeline():
-    """Stock diffusers on the tiny base."""
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-
-    return StableDiffusionPipeline.from_pretrained(str(tiny_base()), local_files_only=True)
-
-
-@torch.no_grad()
-def stock_outputs(pipe) -> tuple[Tensor, Tensor]:
-    text_BND = torch.cat([pipe.encode_prompt(prompt, "cpu", 1, False)[0] for prompt in PROMPTS])
-    return text_BND, pipe.unet(X_Bchw, TIMESTEPS, encoder_hidden_states=text_BND).sample
-
-
-@torch.no_grad()
-def our_outputs(family: Family) -> tuple[Tensor, Tensor]:
-    text_BND = family.encode_text(PROMPTS).text_BND
-    return text_BND, family.predict(X_Bchw, TIMESTEPS, text_BND)
-
-
-def assert_same(stock: tuple[Tensor, Tensor], ours: tuple[Tensor, Tensor]) -> None:
-    for left, right in zip(stock, ours, strict=True):
-        torch.testing.assert_close(left, right, atol=TOLERANCE, rtol=TOLERANCE)
 
 
 def assert_moved(ours: tuple[Tensor, Tensor], base: tuple[Tensor, Tensor]) -> None:
