@@ -63,7 +63,10 @@ def settled(recipe: GenerateRecipe) -> tuple[GenerateRecipe, Mapping[str, object
     Raises: PromptError: if one cannot be written out.
     """
     text = PromptWriter().one(recipe, recipe.seed)
-    changes = {"prompt": text.prompt, "negative_prompt": text.negative_prompt, "styles": (), "dynamic": "off"}
+    changes = {
+        "prompt": text.prompt, "negative_prompt": text.negative_prompt, "hires": text.hires, "styles": (),
+        "dynamic": "off",
+    }  # fmt: skip
     return recipe.model_copy(update=changes), text.template
 
 
@@ -115,8 +118,10 @@ def _wish(
     }  # fmt: skip
     kind = ImageToImage if source else TextToImage
     shared: dict[str, Any] = recipe.model_dump(include=set(kind.model_fields) - own.keys())
+    if text.hires is not None:
+        shared["hires"] = text.hires.model_dump()
     if isinstance(recipe.format, Jpeg):
-        again = [recipe.hires.prompt, recipe.hires.negative_prompt] if recipe.hires else []
+        again = [text.hires.prompt, text.hires.negative_prompt] if text.hires else []
         said = json.dumps([text.prompt, text.negative_prompt, *again, dict(text.template)])
         if len(said) > JPEG_PROMPTS_BYTES:
             raise PromptError(
