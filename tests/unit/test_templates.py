@@ -261,6 +261,20 @@ def test_a_cell_is_drawn_again_where_its_text_becomes_another() -> None:
     assert set(cells()).isdisjoint(first)
 
 
+def test_a_cell_is_drawn_again_where_the_text_of_its_second_pass_becomes_another() -> None:
+    made = {"prompt": "a dog", "hires": {"prompt": "a __pets__", "scale": 1.5, "steps": 1}}
+    first = cells(generate=made)
+    assert cells(generate=made) == first
+    Path("wildcards", "pets.txt").write_text("bear\n")
+    assert set(cells(generate=made)).isdisjoint(first)
+
+
+def test_a_style_is_no_text_of_a_second_pass_that_has_none(caplog: pytest.LogCaptureFixture) -> None:
+    Path("styles.csv").write_text("name,prompt,negative_prompt\nodd,__nowhere__,\n")
+    asked("a dog", styles=("odd",), hires={"scale": 1.5})
+    assert not [text for text in said(caplog) if text.startswith("hires prompt")]
+
+
 @pytest.mark.parametrize(
     ("fields", "match"),
     [

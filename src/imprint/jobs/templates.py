@@ -121,28 +121,29 @@ class PromptWriter:
         return apply_styles(prompt, negative, chosen(self._styles(recipe.styles_files), recipe.styles))
 
     def _written(self, recipe: GenerateRecipe, prompt: str, seed: int) -> Written:
-        texts = {"prompt": prompt, "negative_prompt": self._negative(recipe, recipe, seed)}
-        given = {"prompt": recipe.prompt, "negative_prompt": recipe.negative_prompt}
-        if recipe.hires is not None:
-            own = {"prompt": recipe.hires.prompt, "negative_prompt": recipe.hires.negative_prompt}
-            given |= {f"hires_{name}": text for name, text in own.items() if text is not None}
-            texts["hires_prompt"] = self._drawn("hires prompt", recipe, self._styled(recipe, recipe.hires)[0], seed)
-            texts["hires_negative_prompt"] = self._negative(recipe, recipe.hires, seed)
-        texts = {name: texts[name] for name in given}  # a second pass without a text of its own has the first's
-        for where, text in texts.items():
+        negative = self._drawn("negative prompt", recipe, self._styled(recipe, recipe)[1], seed)
+        hires = self._again(recipe, recipe.hires, seed) if recipe.hires else None
+        rows = [("prompt", prompt, recipe.prompt), ("negative_prompt", negative, recipe.negative_prompt)]
+        if hires and recipe.hires:
+            rows.append(("hires_prompt", hires.prompt or "", recipe.hires.prompt or ""))
+            rows.append(("hires_negative_prompt", hires.negative_prompt or "", recipe.hires.negative_prompt or ""))
+        for name, text, _ in rows:
             if len(text) > PROMPT_LIMIT:
-                allowed, hint = f"{PROMPT_LIMIT} characters", "styles and wildcards count as what they become"
-                place = where.replace("hires_", "hires.")
-                raise PromptError("this prompt grows too long", where=place, got=len(text), allowed=allowed, hint=hint)
-        said: dict[str, object] = {f"{name}_template": given[name] for name in texts if texts[name] != given[name]}
-        again = {name.removeprefix("hires_"): text for name, text in texts.items() if name.startswith("hires_")}
-        return Written(
-            prompt, texts["negative_prompt"], recipe.hires.model_copy(update=again) if recipe.hires else None,
-            said | ({"styles": recipe.styles} if recipe.styles else {}),
-        )  # fmt: skip
+                where, allowed = name.replace("hires_", "hires."), f"{PROMPT_LIMIT} characters"
+                hint = "styles and wildcards count as what they become"
+                raise PromptError("this prompt grows too long", where=where, got=len(text), allowed=allowed, hint=hint)
+        said: dict[str, object] = {f"{name}_template": given for name, text, given in rows if text != given}
+        return Written(prompt, negative, hires, said | ({"styles": recipe.styles} if recipe.styles else {}))
 
-    def _negative(self, recipe: GenerateRecipe, texts: GenerateRecipe | Hires, seed: int) -> str:
-        return self._drawn("negative prompt", recipe, self._styled(recipe, texts)[1], seed)
+    def _again(self, recipe: GenerateRecipe, hires: Hires, seed: int) -> Hires:
+        """A second pass with its own texts written out; those that it has not are the first's."""
+        prompt, negative = self._styled(recipe, hires)
+        own: dict[str, str] = {}
+        if hires.prompt is not None:
+            own["prompt"] = self._drawn("hires prompt", recipe, prompt, seed)
+        if hires.negative_prompt is not None:
+            own["negative_prompt"] = self._drawn("negative prompt", recipe, negative, seed)
+        return hires.model_copy(update=own)
 
     def _drawn(self, role: str, recipe: GenerateRecipe, text: str, seed: int) -> str:
         """A text with its variants and wildcards drawn; `{@a|b}` goes with the seed, which counts on in a batch.
