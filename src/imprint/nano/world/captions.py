@@ -115,7 +115,25 @@ def caption(spec: Spec, seed: int, drop: float = 0.2) -> str:
     """
     hidden = HIDDEN_BY_MARK.get(spec.mark, ())
     say = _Chooser({name: value for name, value in spec.visible().items() if name not in hidden}, seed, drop)
-    subject = _SUBJECTS[spec.kind](say)
+    return _placed(say, _SUBJECTS[spec.kind](say))
+
+
+def named_caption(spec: Spec, name: str, seed: int, drop: float = 0.2) -> str:
+    """Say whom a picture shows by name, and where and in which style, but not what the figure looks like.
+
+    Args:
+        spec: the picture.
+        name: of the individual; it stands before the noun of the class, with or without an article.
+        seed, drop: as in `caption`.
+    """
+    say = _Chooser({"scene": spec.scene, "style": spec.style}, seed, drop)
+    called = f"{name} {class_noun(spec)}"
+    subject = called if say.chance(0.5) else article(called)
+    return _placed(say, subject)
+
+
+def _placed(say: _Chooser, subject: str) -> str:
+    """A subject with its place and its style."""
     scene, style = say.get("scene"), say.get("style")
     where = say.one(SCENE_PHRASES[scene]) if scene else ""
     if style and say.chance(0.25):
