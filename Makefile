@@ -13,7 +13,7 @@ CORES  := $(shell cores=$$(env -u OMP_NUM_THREADS nproc 2>/dev/null || getconf _
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types pytest test-slow test-gpu test-kill nano nano-report nano-benchmark docs bench clean
+.PHONY: help install demo test lint types pytest test-slow test-explore test-gpu test-kill nano nano-report nano-benchmark docs bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ pytest: $(STAMP)
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@$(PYTEST) -q -m "slow and not gpu"
+
+test-explore: $(STAMP)  ## property tests again with twenty times the examples, others each time
+	@OMP_NUM_THREADS=1 IMPRINT_EXAMPLES=explore $(PYTEST) -n $(CORES) -q -m "hypothesis and not slow and not gpu"
 
 test-gpu: $(STAMP)  ## the tests that need a CUDA device
 	@$(PYTEST) -q -m gpu

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A change is told of what it broke, not of what chance found or how busy the machine is; `make test-explore` looks on.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", parent=settings.get_profile("steady"), derandomize=False, max_examples=2000)
+settings.load_profile(os.environ.get("IMPRINT_EXAMPLES", "steady"))
 
 
 @pytest.fixture(scope="session")

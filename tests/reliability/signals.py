@@ -112,6 +112,7 @@ def twice(folder: Path, photos: Path, number: signal.Signals) -> list[str]:
 def main() -> None:
     """Print the number of stops and what is wrong as JSON; exit 1 if anything is."""
     logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     torch.set_num_threads(1)  # before any parallel region: otherwise a fork would lose torch's threads
     tiny_base()
     failures: list[str] = []

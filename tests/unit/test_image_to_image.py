@@ -92,6 +92,16 @@ def test_a_strength_of_no_step_at_all_is_told(caplog: pytest.LogCaptureFixture) 
     assert "less than one of 4 steps: nothing is drawn" in caplog.text
 
 
+@pytest.mark.parametrize(("changes", "told"), [({}, True), ({"only_masked": True, "padding_px": 0}, False)])
+def test_a_mask_too_small_to_be_drawn_is_told(
+    changes: dict[str, Any], told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    speck = np.zeros((32, 32), np.uint8)
+    speck[10:12, 10:12] = 255
+    pixels(Source(picture(), speck), mask_blur_px=0, **changes)
+    assert ("nothing new is drawn; image.only_masked" in caplog.text) == told
+
+
 def test_a_little_strength_stays_nearer_to_the_source_than_much() -> None:
     away = [np.abs(pixels(strength=how).astype(float) - picture()).mean() for how in (0.2, 0.9)]
     assert away[0] < away[1]

@@ -18,6 +18,7 @@ from imprint.artifacts.infotext import parse_infotext
 from imprint.artifacts.picture import read_record
 from imprint.config import load_config
 from imprint.errors import ConfigError, ImprintError, PromptError
+from imprint.generation.text_to_image import TextToImage
 from imprint.jobs.again import AgainRecipe, again
 from imprint.jobs.generate import generate
 from imprint.jobs.grid import GridRecipe, grid
@@ -98,6 +99,27 @@ def test_styles_go_around_the_prompt_before_its_variants_are_drawn() -> None:
     assert wish.template == {
         "prompt_template": "a {dog|dog}", "negative_prompt_template": "ugly", "styles": ("photo", "ink"),
     }  # fmt: skip
+
+
+def test_a_second_pass_has_its_own_texts_written_out_and_chooses_as_the_first() -> None:
+    hires = {"prompt": "{red|blue} __pets__, fine", "negative_prompt": "{a|a}"}
+    found = asked("{red|blue} __pets__", hires=hires, styles=("photo",), count=20)
+    for request in (wish.request for wish in found):
+        assert isinstance(request, TextToImage)
+        assert request.hires is not None
+        assert request.hires.prompt == f"{request.prompt}, fine"
+        assert request.hires.negative_prompt == "a, blur"
+    assert len({wish.request.prompt for wish in found}) > 2
+    assert found[0].template["hires_prompt_template"] == hires["prompt"]
+    assert found[0].template["hires_negative_prompt_template"] == hires["negative_prompt"]
+
+
+def test_a_second_pass_without_texts_has_the_firsts() -> None:
+    (wish,) = asked("{red|blue} dog", hires={"scale": 1.5}, styles=("photo",))
+    assert isinstance(wish.request, TextToImage)
+    assert wish.request.hires is not None
+    assert (wish.request.hires.prompt, wish.request.hires.negative_prompt) == (None, None)
+    assert not [name for name in wish.template if "hires" in name]
 
 
 def test_an_unknown_style_and_a_missing_file_are_named() -> None:
@@ -195,6 +217,17 @@ def test_a_record_has_the_prompt_that_draws_and_the_one_that_was_written() -> No
     assert (plain.prompt_template, plain.negative_prompt_template, plain.styles) == (None, None, ())
 
 
+def test_again_knows_how_the_texts_of_a_second_pass_were_written() -> None:
+    hires = {"prompt": "a {red|red} dog", "scale": 1.5, "steps": 1}
+    picture = drawn("out", prompt="a dog", hires=hires)
+    record = read_record(picture)
+    assert record.hires is not None
+    assert (record.hires.prompt, record.hires_prompt_template) == ("a red dog", "a {red|red} dog")
+    result = again(AgainRecipe(picture=picture, base=str(tiny_base()), out=Path("again")))
+    assert result.same_pixels
+    assert read_record(result.picture) == record
+
+
 def test_again_needs_neither_wildcards_nor_styles(capsys: pytest.CaptureFixture[str]) -> None:
     picture = drawn("out", styles=("photo",))
     shutil.rmtree("wildcards")
@@ -226,6 +259,20 @@ def test_a_cell_is_drawn_again_where_its_text_becomes_another() -> None:
     assert cells() == first
     Path("wildcards", "pets.txt").write_text("bear\n")
     assert set(cells()).isdisjoint(first)
+
+
+def test_a_cell_is_drawn_again_where_the_text_of_its_second_pass_becomes_another() -> None:
+    made = {"prompt": "a dog", "hires": {"prompt": "a __pets__", "scale": 1.5, "steps": 1}}
+    first = cells(generate=made)
+    assert cells(generate=made) == first
+    Path("wildcards", "pets.txt").write_text("bear\n")
+    assert set(cells(generate=made)).isdisjoint(first)
+
+
+def test_a_style_is_no_text_of_a_second_pass_that_has_none(caplog: pytest.LogCaptureFixture) -> None:
+    Path("styles.csv").write_text("name,prompt,negative_prompt\nodd,__nowhere__,\n")
+    asked("a dog", styles=("odd",), hires={"scale": 1.5})
+    assert not [text for text in said(caplog) if text.startswith("hires prompt")]
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,10 @@ class PictureRecord(_Recorded):
     """The prompt as it was written, where styles, variants or wildcards made another of it."""
     negative_prompt_template: CleanText | None = None
     """The same of the negative prompt."""
+    hires_prompt_template: CleanText | None = None
+    """The same of the second pass's own prompt."""
+    hires_negative_prompt_template: CleanText | None = None
+    """The same of its negative prompt."""
     styles: tuple[CleanText, ...] = ()
     """Names of the styles that were put around them."""
     scores: tuple[ScoreRecord, ...] = ()

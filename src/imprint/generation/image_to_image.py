@@ -86,6 +86,7 @@ def _task(family: Family, source: Source, request: ImageToImage, canvases: dict[
     settings, asked_px = request.image, (request.width_px, request.height_px)
     if (settings, asked_px) not in canvases:
         canvases[settings, asked_px] = canvas_of(source, settings, asked_px, family)
+        _warn_of_small_mask(canvases[settings, asked_px], settings, family.latent_stride)
     canvas = canvases[settings, asked_px]
     plan = pass_of(family, request, canvas.drawn_px, strength=settings.strength, rule=settings.step_rule)
     levels = plan.levels(noise_schedule(family))
@@ -96,6 +97,15 @@ def _task(family: Family, source: Source, request: ImageToImage, canvases: dict[
     steps = request.steps if request.compat == "a1111" else made
     pair = ReadPair.of(request.prompt, request.negative_prompt, request.read_settings(steps))
     return _Task(request, canvas, plan, Asked(pair, request.encode_settings()))
+
+
+def _warn_of_small_mask(canvas: Canvas, settings: ImageSettings, stride: int) -> None:
+    if canvas.mask_HW is None or settings.soft is not None or latent_mask(canvas.shown_mask(), stride).any():
+        return
+    log.warning(
+        "the mask covers half of no square of %d pixels: nothing new is drawn; image.only_masked draws it larger",
+        stride,
+    )
 
 
 def _pictures(

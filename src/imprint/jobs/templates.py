@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from imprint.errors import PromptError
+from imprint.generation.hires import Hires
 from imprint.generation.request import PROMPT_LIMIT
 from imprint.jobs.recipe import GenerateRecipe
 from imprint.jobs.search_paths import paths_in
@@ -37,11 +38,13 @@ class Written:
     Attributes:
         prompt: what draws.
         negative_prompt: the same.
+        hires: the second pass, with prompts of its own written out; None where there is none.
         template: the fields of a picture's record that say what they were made of; empty where they are as written.
     """
 
     prompt: str
     negative_prompt: str
+    hires: Hires | None
     template: Mapping[str, object]
 
 
@@ -89,48 +92,67 @@ class PromptWriter:
 
         Raises: PromptError: if a style is missing, a file cannot be read, or a text grows too long.
         """
-        prompt, negative = self._styled(recipe)
-        return self._written(recipe, self._drawn("prompt", recipe, prompt, seed), negative, seed)
+        prompt, _ = self._styled(recipe, recipe)
+        return self._written(recipe, self._drawn("prompt", recipe, prompt, seed), seed)
 
     def every(self, recipe: GenerateRecipe) -> list[Expanded]:
         """Every combination of a prompt, in order.
 
         Raises: PromptError: as `one`, and if there are more than `max_combinations`.
         """
-        prompt, _ = self._styled(recipe)
+        prompt, _ = self._styled(recipe, recipe)
         known, limit = self._known(recipe, prompt), recipe.max_combinations
         found = list(expand_all(prompt, wildcards=known, limit=limit, seed=recipe.seed))
         self._tell("prompt", prompt, found[0])
         return found
 
     def combination(self, recipe: GenerateRecipe, prompt: Expanded, seed: int) -> Written:
-        """One of `every` with the negative prompt of a seed.
+        """One of `every` with the other texts of a seed.
 
         Raises: PromptError: as `one`.
         """
-        return self._written(recipe, prompt.text, self._styled(recipe)[1], seed)
+        return self._written(recipe, prompt.text, seed)
 
-    def _styled(self, recipe: GenerateRecipe) -> tuple[str, str]:
+    def _styled(self, recipe: GenerateRecipe, texts: GenerateRecipe | Hires) -> tuple[str, str]:
+        """Prompt and negative prompt of a pass with the styles round them; "" where it has none."""
+        prompt, negative = texts.prompt or "", texts.negative_prompt or ""
         if not recipe.styles:
-            return recipe.prompt, recipe.negative_prompt
-        styles = chosen(self._styles(recipe.styles_files), recipe.styles)
-        return apply_styles(recipe.prompt, recipe.negative_prompt, styles)
+            return prompt, negative
+        return apply_styles(prompt, negative, chosen(self._styles(recipe.styles_files), recipe.styles))
 
-    def _written(self, recipe: GenerateRecipe, prompt: str, negative: str, seed: int) -> Written:
-        negative = self._drawn("negative prompt", recipe, negative, seed)
-        for where, text in (("prompt", prompt), ("negative_prompt", negative)):
+    def _written(self, recipe: GenerateRecipe, prompt: str, seed: int) -> Written:
+        negative = self._drawn("negative prompt", recipe, self._styled(recipe, recipe)[1], seed)
+        hires = self._again(recipe, recipe.hires, seed) if recipe.hires else None
+        rows = [("prompt", prompt, recipe.prompt), ("negative_prompt", negative, recipe.negative_prompt)]
+        if hires and recipe.hires:
+            rows.append(("hires_prompt", hires.prompt or "", recipe.hires.prompt or ""))
+            rows.append(("hires_negative_prompt", hires.negative_prompt or "", recipe.hires.negative_prompt or ""))
+        for name, text, _ in rows:
             if len(text) > PROMPT_LIMIT:
-                allowed, hint = f"{PROMPT_LIMIT} characters", "styles and wildcards count as what they become"
+                where, allowed = name.replace("hires_", "hires."), f"{PROMPT_LIMIT} characters"
+                hint = "styles and wildcards count as what they become"
                 raise PromptError("this prompt grows too long", where=where, got=len(text), allowed=allowed, hint=hint)
-        pairs = ("prompt", prompt, recipe.prompt), ("negative_prompt", negative, recipe.negative_prompt)
-        said: dict[str, object] = {f"{name}_template": given for name, text, given in pairs if text != given}
-        return Written(prompt, negative, said | ({"styles": recipe.styles} if recipe.styles else {}))
+        said: dict[str, object] = {f"{name}_template": given for name, text, given in rows if text != given}
+        return Written(prompt, negative, hires, said | ({"styles": recipe.styles} if recipe.styles else {}))
+
+    def _again(self, recipe: GenerateRecipe, hires: Hires, seed: int) -> Hires:
+        """A second pass with its own texts written out; those that it has not are the first's."""
+        prompt, negative = self._styled(recipe, hires)
+        own: dict[str, str] = {}
+        if hires.prompt is not None:
+            own["prompt"] = self._drawn("hires prompt", recipe, prompt, seed)
+        if hires.negative_prompt is not None:
+            own["negative_prompt"] = self._drawn("negative prompt", recipe, negative, seed)
+        return hires.model_copy(update=own)
 
     def _drawn(self, role: str, recipe: GenerateRecipe, text: str, seed: int) -> str:
-        """A text with its variants and wildcards drawn; `{@a|b}` goes with the seed, which counts on in a batch."""
+        """A text with its variants and wildcards drawn; `{@a|b}` goes with the seed, which counts on in a batch.
+
+        Both passes choose alike where they are written alike; prompt and negative prompt choose apart.
+        """
         if mode_of(recipe) == "off":
             return text
-        stream = int(role != "prompt")
+        stream = int(role == "negative prompt")
         found = expand(text, seed, wildcards=self._known(recipe, text), index=seed, stream=stream)
         self._tell(role, text, found)
         return found.text

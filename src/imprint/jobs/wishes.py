@@ -45,6 +45,13 @@ class Wish:
     source: Source | None = None
     template: Mapping[str, object] = field(default_factory=dict[str, object])
 
+    @property
+    def passes(self) -> list[tuple[str, str]]:
+        """Prompt and negative prompt, and those that a second pass has of its own, "" where it has none."""
+        hires = self.request.hires if isinstance(self.request, TextToImage) else None
+        again = [(hires.prompt or "", hires.negative_prompt or "")] if hires else []
+        return [(self.request.prompt, self.request.negative_prompt), *again]
+
 
 def open_source(picture: Path, mask: Path | None = None) -> Source:
     """A source picture, upright and without transparency, and its mask.
@@ -63,7 +70,10 @@ def settled(recipe: GenerateRecipe) -> tuple[GenerateRecipe, Mapping[str, object
     Raises: PromptError: if one cannot be written out.
     """
     text = PromptWriter().one(recipe, recipe.seed)
-    changes = {"prompt": text.prompt, "negative_prompt": text.negative_prompt, "styles": (), "dynamic": "off"}
+    changes = {
+        "prompt": text.prompt, "negative_prompt": text.negative_prompt, "hires": text.hires, "styles": (),
+        "dynamic": "off",
+    }  # fmt: skip
     return recipe.model_copy(update=changes), text.template
 
 
@@ -115,15 +125,17 @@ def _wish(
     }  # fmt: skip
     kind = ImageToImage if source else TextToImage
     shared: dict[str, Any] = recipe.model_dump(include=set(kind.model_fields) - own.keys())
+    if text.hires is not None:
+        shared["hires"] = text.hires.model_dump()
+    wish = Wish(load_config(kind, values=shared | own, explain=EXPLAIN), source, text.template)
     if isinstance(recipe.format, Jpeg):
-        again = [recipe.hires.prompt, recipe.hires.negative_prompt] if recipe.hires else []
-        said = json.dumps([text.prompt, text.negative_prompt, *again, dict(text.template)])
+        said = json.dumps([wish.passes, dict(text.template)])
         if len(said) > JPEG_PROMPTS_BYTES:
             raise PromptError(
                 "a JPEG has no room for so long prompts, and what they were made of, in its record", where="prompt",
                 got=len(said), allowed=f"{JPEG_PROMPTS_BYTES} bytes", hint="use png or webp",
             )  # fmt: skip
-    return Wish(load_config(kind, values=shared | own, explain=EXPLAIN), source, text.template)
+    return wish
 
 
 def drawn(

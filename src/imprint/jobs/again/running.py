@@ -90,10 +90,10 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
 def _template(recipe: AgainRecipe, located: Located) -> dict[str, object]:
     """What our record says of how its prompts were written, where they are still the same."""
     record = located.found.record
-    changed = {change.partition("=")[0].strip() for change in recipe.changes}
-    if record is None or changed & {"prompt", "negative_prompt"}:
+    changed = {change.partition("=")[0].strip().partition(".")[0] for change in recipe.changes}
+    if record is None or changed & {"prompt", "negative_prompt", "hires"}:
         return {}
-    return record.model_dump(include={"prompt_template", "negative_prompt_template", "styles"})
+    return record.model_dump(include={"styles", *(name for name in type(record).model_fields if "template" in name)})
 
 
 def _check_networks(wanted: Sequence[AdapterRecord], shelf: Shelf | None) -> None:

@@ -22,7 +22,6 @@ from imprint.errors import ImprintError, Interrupted, ModelError, OutputError
 from imprint.families import Family
 from imprint.generation.fitting import with_drawable_sizes
 from imprint.generation.networks import embeddings_named
-from imprint.generation.request import PictureRequest
 from imprint.jobs.base_names import base_name
 from imprint.jobs.bases import base_path, open_base
 from imprint.jobs.drawing import applied, save_drawn
@@ -123,7 +122,7 @@ class Draughtsman:
         wanted: list[_Wanted] = []
         for cell in cells:
             wish = self._wishes[cell.place]
-            networks = _named(shelf, wish.request) if shelf else []
+            networks = _named(shelf, wish) if shelf else []
             begun = [self._hash_of_picture(path) for path in (cell.recipe.source, cell.recipe.mask) if path]
             enlarged = [self._hash(path) for path in _upscaling_files(cell.recipe)]
             key = cell_key(cell.recipe, wish, [*weights, *networks, *begun, *enlarged])
@@ -241,13 +240,14 @@ def cell_key(recipe: GenerateRecipe, wish: Wish, weights: Sequence[str]) -> str:
         weights: hashes of the base, of what is put on it, of the pictures that it begins with and of what enlarges it.
     """
     settings = recipe.model_dump(mode="json", exclude=WITHOUT_EFFECT)
-    prompts = [wish.request.prompt, wish.request.negative_prompt, dict(wish.template)]
+    prompts = [*itertools.chain(*wish.passes), dict(wish.template)]
     return sha256_json({"recipe": settings, "prompts": prompts, "weights": list(weights)})
 
 
-def _named(shelf: Shelf, request: PictureRequest) -> list[str]:
-    """What of a shelf counts for a picture: all of it where its prompt has tags, else the embeddings that it names."""
-    files = shelf.files if "<" in request.prompt else embeddings_named(shelf, request.prompt, request.negative_prompt)
+def _named(shelf: Shelf, wish: Wish) -> list[str]:
+    """What of a shelf counts for a picture: all of it where a prompt has tags, else the embeddings that they name."""
+    tags = any("<" in prompt for prompt, _ in wish.passes)
+    files = shelf.files if tags else embeddings_named(shelf, *itertools.chain(*wish.passes))
     return [f"{file.spelling} {file.sha256}" for file in files]
 
 
