@@ -15,6 +15,7 @@ from imprint.jobs.nano.stages import World
 from imprint.nano.world.captions import class_noun, named_caption
 from imprint.nano.world.names import KEPT_FREE, names
 from imprint.nano.world.spec import sample_spec
+from imprint.nano.world.unseen import held
 from imprint.nano.world.words import SCENE_PHRASES, STYLE_PHRASES, STYLE_TAILS
 from make import tiny_family
 
@@ -74,17 +75,23 @@ def test_every_picture_of_an_individual_comes_and_has_its_name(source: Captioned
     named = source.named
     assert isinstance(named, NamedIndividuals)
     assert {row for step in range(5) for row in named_rows(source, step)} == set(range(len(named)))
-    for index in range(len(named)):
-        assert names(4)[index // NAMES.pictures] in named.caption(index, seed=index, drop=0.0)
+    for index, (family, member, _) in enumerate(named.places):
+        assert names(4)[2 * family + member] in named.caption(index, seed=index, drop=0.0)
 
 
 def test_pictures_follow_individuals(source: CaptionedLatents) -> None:
     named = source.named
     assert named is not None
-    assert named.batch(range(len(named))).shape == (8, 3, 64, 64)
-    first, second = named.rendered.pixels(0, 0, 1), named.rendered.pixels(1, 1, 0)
-    assert torch.equal(named.batch([1])[0], torch.tensor(first).permute(2, 0, 1).float().div(127.5).sub(1))
-    assert torch.equal(named.batch([6])[0], torch.tensor(second).permute(2, 0, 1).float().div(127.5).sub(1))
+    for index, place in enumerate(named.places):
+        wanted = torch.tensor(named.rendered.pixels(*place)).permute(2, 0, 1).float().div(127.5).sub(1)
+        assert torch.equal(named.batch([index])[0], wanted)
+
+
+def test_no_named_individual_shows_a_pair_that_is_held_out(tmp_path: Path) -> None:
+    recipe = Names(families=30, members=2, pictures=4)
+    named = open_named(tmp_path, recipe, 64)
+    assert 200 < len(named) < 240  # some of these 240 do show one
+    assert not any(held(named.rendered.families.spec(*place)) for place in named.places)
 
 
 def test_the_same_step_is_the_same_batch(source: CaptionedLatents, tmp_path: Path) -> None:

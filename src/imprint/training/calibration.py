@@ -21,10 +21,10 @@ HALVINGS = 60
 def fit_temperature(logits_NV: Tensor, truth_N: Tensor) -> float:
     """The temperature T at which softmax(logits / T) has the smallest negative log-likelihood.
 
-    The loss is convex in 1/T, so the zero of its slope is found by halving. The targets are Platt's for right and wrong:
-    a classifier that made no mistake on N pictures is not thereby certain, and each picture says its class with
-    (N + 1) / (N + 2) only; the other classes share the rest. To count one miss for every other class instead would make
-    a good classifier of many classes doubt far more than it errs.
+    The loss is convex in 1/T, so the zero of its slope is found by halving. The targets are Platt's for right and
+    wrong: a classifier that made no mistake on N pictures is not thereby certain, and each picture says its class with
+    (N + 1) / (N + 2) only; the other classes share the rest. To count one miss for every other class instead would
+    make a good classifier of many classes doubt far more than it errs.
 
     Args:
         logits_NV: raw, at least one row.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from imprint.jobs.nano.rendered import to_model_range
 from imprint.jobs.progress import announce
 from imprint.nano.world.captions import named_caption
 from imprint.nano.world.names import names
+from imprint.nano.world.unseen import held
 
 
 class Names(Config):
@@ -40,32 +42,36 @@ class Names(Config):
 
 @dataclass(frozen=True)
 class NamedIndividuals:
-    """The pictures of all individuals in a row, with their captions."""
+    """The pictures of all individuals in a row, with their captions.
+
+    Attributes:
+        rendered: the individuals.
+        places: family, member and picture of each; those that show a pair of values held out of training are missing.
+        names: of the individuals, family by family.
+    """
 
     rendered: RenderedIndividuals
+    places: tuple[tuple[int, int, int], ...]
     names: tuple[str, ...]
 
     def __len__(self) -> int:
-        families = self.rendered.families
-        return families.count * families.members * families.pictures
-
-    def _place(self, index: int) -> tuple[int, int, int]:
-        families = self.rendered.families
-        individual, picture = divmod(index, families.pictures)
-        return *divmod(individual, families.members), picture
+        return len(self.places)
 
     def batch(self, indices: Sequence[int]) -> Tensor:
         """Pictures as float32 (B, 3, H, W) in -1..1."""
-        return to_model_range(np.stack([self.rendered.pixels(*self._place(index)) for index in indices]))
+        return to_model_range(np.stack([self.rendered.pixels(*self.places[index]) for index in indices]))
 
     def caption(self, index: int, seed: int, drop: float) -> str:
         """What a picture is called; see `named_caption`."""
-        name = self.names[index // self.rendered.families.pictures]
-        return named_caption(self.rendered.families.spec(*self._place(index)), name, seed, drop)
+        family, member, picture = self.places[index]
+        name = self.names[family * self.rendered.families.members + member]
+        return named_caption(self.rendered.families.spec(family, member, picture), name, seed, drop)
 
 
 def open_named(folder: Path, recipe: Names, size_px: int) -> NamedIndividuals:
     """The individuals of a recipe, rendered now where they are not yet."""
     families = Families(0, recipe.families, recipe.members, recipe.pictures)
     rendered = render_individuals(folder, families, size_px, announce("render individuals"))
-    return NamedIndividuals(rendered, names(recipe.families * recipe.members))
+    every = product(range(recipe.families), range(recipe.members), range(recipe.pictures))
+    shown = tuple(place for place in every if not held(families.spec(*place)))
+    return NamedIndividuals(rendered, shown, names(recipe.families * recipe.members))

@@ -11,7 +11,7 @@ import numpy as np
 
 LETTERS: Final = "bcdfghjklmnpqrstvwxyz"
 #: Never given to an individual of the world: names to teach a subject by, here and in the guides of other tools.
-KEPT_FREE: Final = frozenset({"zkz", "qvx", "xjq", "vqk", "wzx", "qqv", "sks", "xyz", "xqk", "bsq"})
+KEPT_FREE: Final = frozenset({"zkz", "qvx", "xjq", "vqk", "wzx", "qqv", "sks", "xyz"})
 
 
 def names(count: int) -> tuple[str, ...]:
