@@ -44,6 +44,13 @@ def test_no_mistake_is_not_certainty() -> None:
     assert COLDEST < fit_temperature(logits, truth) < 1
 
 
+def test_many_classes_do_not_make_a_good_classifier_doubt() -> None:
+    truth = torch.arange(96) % 12
+    logits = torch.nn.functional.one_hot(truth, 12) * 9.0
+    temperature = fit_temperature(logits, truth)
+    assert expected_calibration_error((logits / temperature).softmax(1), truth) < 0.015
+
+
 def test_calibration_error_is_the_distance_between_confidence_and_accuracy() -> None:
     sure = torch.tensor([[0.9, 0.1]] * 10)
     truth = torch.tensor([0] * 7 + [1] * 3)

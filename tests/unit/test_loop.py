@@ -26,6 +26,8 @@ CHANGES = {
     "schedule.kind": ["schedule.kind=constant"],
     "schedule.warmup": ["schedule.warmup=3"],
     "schedule.final": ["schedule.final=0.5"],
+    "schedule.restarts": ["schedule.restarts=[3]"],
+    "schedule.restart_peak": ["schedule.restarts=[3]", "schedule.restart_peak=0.5"],
     "clip_norm": ["clip_norm=0.001", "optimiser.eps=0.1"],  # Adam undoes a constant factor unless eps is large
     "ema.decay": ["ema.decay=0.5"],
     "ema.every": ["ema.every=4"],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from imprint.training.optimiser import (
@@ -109,3 +111,20 @@ def test_loading_copies_and_foreign_state_is_refused() -> None:
     assert float(state["unet/a::step"]) == 1
     with pytest.raises(KeyError):
         load_optimiser_state(fresh, of, {"unet/c::step": torch.tensor(1.0)})
+
+
+def test_up_to_a_restart_a_schedule_is_the_one_that_ends_there() -> None:
+    once = Schedule(kind="cosine", warmup=2, final=0.1)
+    again = Schedule(kind="cosine", warmup=2, final=0.1, restarts=(6, 9), restart_peak=0.5)
+    assert [again.factor(step, 12) for step in range(6)] == [once.factor(step, 6) for step in range(6)]
+    assert [again.factor(step, 12) for step in (5, 6, 8, 9, 11)] == pytest.approx([0.1, 0.5, 0.1, 0.25, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [({"restarts": (3,)}, "cosine"), ({"kind": "cosine", "restarts": (5, 3)}, "ascend"),
+     ({"kind": "cosine", "restarts": (0,)}, "greater than or equal to 1")],
+)  # fmt: skip
+def test_restarts_that_mean_nothing_are_refused(values: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValidationError, match=match):
+        Schedule(**values)

@@ -24,7 +24,7 @@ SMALL_PX = 256  # bases drawing smaller pictures are small networks, which want 
 #: follow today's trainers (LoRA 1e-4 / 1e-5; fine-tuning 2e-6 / 1e-6); those of small ones were chosen on the
 #: embedded base (docs/lab-log.md).
 RATES = {
-    ("lora", True): LearningRates(unet=2e-3, text_encoder=5e-4),
+    ("lora", True): LearningRates(unet=2e-3, text_encoder=2e-3),
     ("lora", False): LearningRates(unet=1e-4, text_encoder=1e-5),
     ("finetune", True): LearningRates(unet=3e-4, text_encoder=5e-5),
     ("finetune", False): LearningRates(unet=2e-6, text_encoder=1e-6),

@@ -3,8 +3,7 @@
 Reads: feature maps of the judge. Writes: vectors. Does not: normalise or compare them, or train.
 
 What tells two individuals of the same attributes apart is a pattern somewhere on the figure. A mean over the whole
-picture drowns it in the scene, so the head learns where to look: each of its looks weighs the places of the middle maps
-(a softmax over places, as a query of attention does) and keeps mean and spread of what it sees there.
+picture drowns it in the scene, so the head learns where to look and keeps mean and spread of what it sees there.
 """
 
 # B batch, C channels, h w cells of a map, p all its cells in a row, L looks, V values of a look, D identity width
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imprint.config import Config
+from imprint.nano.looks import Looks
 
 
 class IdentityShape(Config):
@@ -34,7 +34,7 @@ class IdentityShape(Config):
     """Width of the hidden layer."""
 
 
-class IdentityHead(nn.Module):
+class IdentityHead(Looks):
     """From three feature maps, each half as wide and high as the one before, to identity vectors.
 
     Args:
@@ -43,9 +43,7 @@ class IdentityHead(nn.Module):
     """
 
     def __init__(self, channels: Sequence[int], shape: IdentityShape) -> None:
-        super().__init__()
-        self.weigh = nn.Conv2d(channels[1] + channels[2], shape.looks, 1)
-        self.values = nn.Conv2d(sum(channels), shape.values, 1)
+        super().__init__(channels, shape.looks, shape.values)
         pooled = (2 * shape.looks + 1) * shape.values
         self.norm = nn.LayerNorm(pooled)
         self.inner = nn.Linear(pooled, shape.hidden)
@@ -53,12 +51,9 @@ class IdentityHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Vectors (B, D), not normalised, of three maps (B, C, h, w), finest first."""
-        fine, middle, coarse = maps
-        size = (middle.shape[2], middle.shape[3])
-        fine, coarse = functional.adaptive_avg_pool2d(fine, size), functional.interpolate(coarse, size)
-        where_BLp = self.weigh(torch.cat([middle, coarse], dim=1)).flatten(2).float().softmax(2)
-        what_BpV = functional.silu(self.values(torch.cat([fine, middle, coarse], dim=1))).flatten(2).mT.float()
-        with torch.autocast(middle.device.type, enabled=False):  # a difference of squares: bfloat16 leaves noise of it
+        where_BLp, what_BpV = self.seen(maps)
+        where_BLp = where_BLp.softmax(2)
+        with torch.autocast(what_BpV.device.type, enabled=False):  # bfloat16 leaves noise of a difference of squares
             mean_BLV = where_BLp @ what_BpV
             spread_BLV = (where_BLp @ what_BpV.square() - mean_BLV.square()).clamp_min(1e-6).sqrt()
         pooled = torch.cat([mean_BLV.flatten(1), spread_BLV.flatten(1), what_BpV.amax(1)], dim=1)

@@ -4,9 +4,10 @@ Reads: pixels and texts. Writes: unit vectors, attribute probabilities, identiti
 decide anything; recipes/nano/judge.toml and evaluation/ do.
 
 A small residual network sees the picture; a small transformer reads the text; both are trained contrastively, as CLIP
-is (Radford et al., arXiv:2103.00020), together with one linear head for each attribute of the world and, where its
-shape has one, a head that tells individuals apart. Probabilities are divided by one temperature a head before the
-softmax, fitted after training (Guo et al., arXiv:1706.04599), so that they can be read as frequencies.
+is (Radford et al., arXiv:2103.00020), together with one linear head for each attribute of the world, which may look at
+places of its own, and, where its shape has one, a head that tells individuals apart. Probabilities are divided by one
+temperature a head before the softmax, fitted after training (Guo et al., arXiv:1706.04599), so that they can be read
+as frequencies.
 """
 
 # B batch, C channels, H W pixels, N tokens, D embedding width, F feature width, I identity width, A attributes
@@ -28,10 +29,12 @@ from imprint.artifacts.files import load_tensors, save_tensors, write_text
 from imprint.config import Config
 from imprint.errors import ModelError
 from imprint.nano.identity import IdentityHead, IdentityShape
+from imprint.nano.looks import AttributeLooks, AttributeShape
 from imprint.nano.networks import POSITIONS
 from imprint.nano.world.vocabulary import ATTRIBUTES
 
 WEIGHTS, SHAPE = "judge.safetensors", "judge.json"
+MIDDLE_STRIDE = 8  # pixels of a side of the middle map's cells
 TEMPERATURES = "temperatures_A"  # one a head, in the order of `attribute_values`; judges made before have none
 
 
@@ -46,6 +49,8 @@ class JudgeShape(Config):
     """Transformer layers of the text encoder."""
     size_px: int = Field(default=128, ge=32)
     """Pictures are resized to this before they are judged."""
+    attributes: AttributeShape | None = None
+    """Looks of the attribute heads. Empty: they see means of parts of the picture only."""
     identity: IdentityShape | None = None
     """Tells individuals apart. Empty: this judge knows attributes and captions only."""
 
@@ -111,11 +116,17 @@ class Judge(nn.Module):
         # Averages over a 2 x 4 grid keep "above" and "below" apart: a hat from a scarf, sky from ground.
         self.project = nn.Linear(d * 9, 256)
         self.image_out = nn.Linear(256, shape.width)
-        self.heads = nn.ModuleDict({name: nn.Linear(256, len(v)) for name, v in self.attribute_values.items()})
+        self.looks = self._attribute_looks((b, c, d))
+        seen = 256 + (self.looks.width if self.looks else 0)
+        self.heads = nn.ModuleDict({name: nn.Linear(seen, len(v)) for name, v in self.attribute_values.items()})
         self.identity_head = IdentityHead((b, c, d), shape.identity) if shape.identity else None
         self.register_buffer(TEMPERATURES, torch.ones(len(self.attribute_values)))
         self.text = _TextEncoder(len(tokenizer), shape.width, shape.text_layers, POSITIONS)
         self.log_scale = nn.Parameter(torch.tensor(2.3))
+
+    def _attribute_looks(self, channels: Sequence[int]) -> AttributeLooks | None:
+        shape, side = self.shape.attributes, self.shape.size_px // MIDDLE_STRIDE
+        return AttributeLooks(channels, shape, len(self.attribute_values), side * side) if shape else None
 
     @property
     def device(self) -> torch.device:
@@ -155,8 +166,17 @@ class Judge(nn.Module):
         """
         maps = self._maps(pixels_BCHW)
         hidden = self._hidden(maps[-1])
-        logits = {name: head(hidden) for name, head in self.heads.items()}
-        return self.image_out(hidden), logits, self.identity_head(maps) if self.identity_head else None
+        identity = self.identity_head(maps) if self.identity_head else None
+        return self.image_out(hidden), self._logits(maps, hidden), identity
+
+    def _logits(self, maps: Sequence[Tensor], hidden: Tensor) -> dict[str, Tensor]:
+        if self.looks is None:
+            return {name: head(hidden) for name, head in self.heads.items()}
+        looked = self.looks(maps).unbind(1)
+        return {
+            name: head(torch.cat([hidden, seen], dim=1))
+            for (name, head), seen in zip(self.heads.items(), looked, strict=True)
+        }
 
     def encode_image(self, pixels_BCHW: Tensor) -> Tensor:
         """Unit vectors (B, D) comparable with `encode_text`.
@@ -191,11 +211,9 @@ class Judge(nn.Module):
 
     def attributes(self, pixels_BCHW: Tensor) -> dict[str, Tensor]:
         """Calibrated probabilities of every attribute's values, name -> (B, values) in `attribute_values`' order."""
-        hidden = self._hidden(self._maps(pixels_BCHW)[-1])
-        return {
-            name: (cast(Tensor, self.heads[name](hidden)).float() / temperature).softmax(1)
-            for name, temperature in self.temperatures.items()
-        }
+        maps = self._maps(pixels_BCHW)
+        logits = self._logits(maps, self._hidden(maps[-1]))
+        return {name: (logits[name].float() / value).softmax(1) for name, value in self.temperatures.items()}
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids (B, N) and where they are padding (B, N)."""

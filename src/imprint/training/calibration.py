@@ -21,8 +21,10 @@ HALVINGS = 60
 def fit_temperature(logits_NV: Tensor, truth_N: Tensor) -> float:
     """The temperature T at which softmax(logits / T) has the smallest negative log-likelihood.
 
-    The loss is convex in 1/T, so the zero of its slope is found by halving. The targets are Platt's: a classifier that
-    made no mistake on N pictures is not thereby certain, and each picture says its class with (N + 1) / (N + V) only.
+    The loss is convex in 1/T, so the zero of its slope is found by halving. The targets are Platt's for right and
+    wrong: a classifier that made no mistake on N pictures is not thereby certain, and each picture says its class with
+    (N + 1) / (N + 2) only; the other classes share the rest. To count one miss for every other class instead would
+    make a good classifier of many classes doubt far more than it errs.
 
     Args:
         logits_NV: raw, at least one row.
@@ -32,8 +34,8 @@ def fit_temperature(logits_NV: Tensor, truth_N: Tensor) -> float:
     """
     logits_NV = logits_NV.double()
     count, values = logits_NV.shape
-    target_NV = torch.full_like(logits_NV, 1 / (count + values))
-    target_NV[torch.arange(count), truth_N] += count / (count + values)
+    target_NV = torch.full_like(logits_NV, 1 / (count + 2) / max(1, values - 1))
+    target_NV[torch.arange(count), truth_N] = (count + 1) / (count + 2)
 
     def slope(beta: float) -> float:
         """Derivative of the mean loss by beta = 1/T: expected logit under the model, less that under the targets."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from imprint.config import Config
@@ -30,22 +30,40 @@ class AdamW(Config):
 
 
 class Schedule(Config):
-    """How the learning rate moves over the run, as a factor on its peak."""
+    """How the learning rate moves over the run, as a factor on its peak.
+
+    Restarts are those of SGDR (Loshchilov and Hutter, arXiv:1608.03983): up to one, the run is the run that ends there.
+    """
 
     kind: Literal["constant", "cosine"] = "constant"
     """constant, or cosine down to `final` at the last step."""
     warmup: int = Field(default=0, ge=0)
     """Steps of linear rise from zero at the start."""
     final: float = Field(default=0.0, ge=0, le=1)
-    """Factor at the last step of a cosine schedule."""
+    """Factor at the last step of a cosine schedule, and before each restart."""
+    restarts: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Steps, ascending, after which a cosine schedule begins at a peak again. Empty: one descent."""
+    restart_peak: float = Field(default=1.0, gt=0, le=1)
+    """Peak after a restart, as a share of the peak before it."""
+
+    @model_validator(mode="after")
+    def _restarts_ascend(self) -> Self:
+        if self.restarts and self.kind != "cosine":
+            raise ValueError('restarts are those of kind = "cosine"')
+        if list(self.restarts) != sorted(set(self.restarts)):
+            raise ValueError("restarts must ascend")
+        return self
 
     def factor(self, step: int, steps: int) -> float:
         """The factor on the peak learning rate at a step (from 0) of `steps`; > 0 from the first step on."""
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         if self.kind == "constant":
             return rise
-        done = min(1.0, step / max(1, steps - 1))
-        return rise * (self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * done)))
+        begun = [0, *(restart for restart in self.restarts if restart <= step)]
+        end = min([restart for restart in self.restarts if restart > step] + [steps])
+        done = min(1.0, (step - begun[-1]) / max(1, end - begun[-1] - 1))
+        peak = max(self.final, self.restart_peak ** (len(begun) - 1))
+        return rise * (self.final + (peak - self.final) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def build_optimiser(config: AdamW, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:

@@ -31,7 +31,7 @@ MEMORY_SHARE = 0.5  # of what is free: packed weights may take that much
 BLOCKS = {
     "DownBlock2D", "CrossAttnDownBlock2D", "UNetMidBlock2DCrossAttn", "UpBlock2D", "CrossAttnUpBlock2D"
 }  # fmt: skip
-PROCESSORS = {"AttnProcessor", "AttnProcessor2_0"}  # the same mathematics; others add to it
+PROCESSORS = {"AttnProcessor", "AttnProcessor2_0", "PlainWithGradients"}  # the same mathematics; others add to it
 #: The settings that `walk` does not read, and what it takes them to be; all of Stable Diffusion 1 are so.
 TAKEN: dict[str, tuple[object, ...]] = {
     "act_fn": ("silu", "swish"), "addition_embed_type": (None,), "attention_type": ("default",),

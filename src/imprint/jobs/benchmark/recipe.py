@@ -21,9 +21,11 @@ from imprint.nano.world.subjects import SUBJECTS
 NAME = "zkz"  # the rare word that stands for every subject
 MOST_SEED = 9_999
 
-#: The run of a method that is named and not given as a file: the same steps and class images for all of them, and the
-#: learning rates that suit the method and the base.
+#: The run of a method that is named and not given as a file: the same steps and class images for all of them, the
+#: text encoder as well, without which a name of this base says nothing, and the learning rates that suit the method and
+#: the base.
 RUN = (
+    "method.text_encoder=true",
     "class_images.count=24", "samples.per_prompt=4", "samples.steps=12", "loop.steps=240", "loop.checkpoint_every=60",
     "loop.keep_resumable=1",
 )  # fmt: skip

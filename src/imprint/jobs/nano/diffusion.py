@@ -7,9 +7,10 @@ It is family x method x objective like any other run: fine-tuning all layers wit
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -22,6 +23,7 @@ from imprint.config import Config
 from imprint.diffusion.randomness import Purpose, integer, uniform
 from imprint.families import Family
 from imprint.families.sd1 import StableDiffusion1
+from imprint.jobs.nano.named import NamedIndividuals, Names, open_named
 from imprint.jobs.nano.rendered import RenderedWorld, note_held_out_pairs, render_world, world_key
 from imprint.jobs.nano.stages import World, run_stage, seeded
 from imprint.jobs.nano.tokenizer import open_tokenizer
@@ -57,15 +59,31 @@ class DiffusionRecipe(Config):
     """Chance that a caption leaves an attribute out."""
     caption_dropout: float = Field(default=0.1, ge=0, le=1)
     """Chance of an empty caption, which classifier-free guidance needs."""
+    names: Names | None = None
+    """Individuals that captions call by name. Empty: every caption describes."""
     loop: LoopConfig = LoopConfig()
     """Steps, optimiser, schedule, averaging."""
 
 
+class Shown(Protocol):
+    """Pictures in a row."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """Pictures as float32 (B, 3, H, W) in -1..1."""
+        ...
+
+
 @dataclass(frozen=True)
 class CaptionedLatents:
-    """Encoded pictures of the world with a fresh caption each time; a pure function of the step."""
+    """Encoded pictures of the world with a fresh caption each time; a pure function of the step.
+
+    The named individuals' pictures follow those of the world.
+    """
 
     world: RenderedWorld
+    named: NamedIndividuals | None
     family: Family
     mean_Nchw: Tensor
     std_Nchw: Tensor
@@ -73,9 +91,9 @@ class CaptionedLatents:
 
     def batch(self, step: int) -> DenoisingBatch:
         """The samples of one step."""
-        size, seed = self.recipe.batch_size, self.recipe.seed
+        size = self.recipe.batch_size
         first = step * size
-        rows = [integer(seed, first + row, 0, Purpose.ORDER, len(self.world)) for row in range(size)]
+        rows = [self._picked(first + row) for row in range(size)]
         texts = [self._caption(index, first + row) for row, index in enumerate(rows)]
         picked = torch.tensor(rows)
         return DenoisingBatch(
@@ -83,15 +101,23 @@ class CaptionedLatents:
             torch.zeros(size, dtype=torch.bool), tuple(range(size)),
         )
 
+    def _picked(self, number: int) -> int:
+        seed, names = self.recipe.seed, self.recipe.names
+        if names and self.named and uniform(seed, number, 1, Purpose.ORDER)[0] < names.share:
+            return len(self.world) + integer(seed, number, 2, Purpose.ORDER, len(self.named))
+        return integer(seed, number, 0, Purpose.ORDER, len(self.world))
+
     def _caption(self, index: int, number: int) -> str:
         if uniform(self.recipe.seed, number, 0, Purpose.DROPOUT)[0] < self.recipe.caption_dropout:
             return ""
+        if self.named and index >= len(self.world):
+            return self.named.caption(index - len(self.world), number, self.recipe.attribute_dropout)
         return caption(self.world.spec(index), number, self.recipe.attribute_dropout)
 
 
 @torch.no_grad()
 def encode_world(
-    family: Family, world: RenderedWorld, folder: Path, precision: str = "fp32",
+    family: Family, world: Shown, folder: Path, precision: str = "fp32",
 ) -> tuple[Tensor, Tensor]:
     """Posterior means and spreads of all pictures, float16 (N, c, h, w), kept in files of 2000."""
     tell = announce("encode")
@@ -133,11 +159,16 @@ def train_diffusion(recipe: DiffusionRecipe, build: Path) -> Path:
     world = render_world(build / "world", recipe.world.pictures, 0, recipe.world.size_px, announce("render"))
     family = create_family(recipe, build)
     vae_hash = folder_hash(build / "autoencoder" / "vae")
-    mean, std = encode_world(family, world, stage / f"latents-{vae_hash[:12]}-{world_key()}", recipe.loop.precision)
+    key = f"{vae_hash[:12]}-{world_key()}"
+    mean, std = encode_world(family, world, stage / f"latents-{key}", recipe.loop.precision)
+    named = open_named(build / "world", recipe.names, recipe.world.size_px) if recipe.names else None
+    if named:
+        more = encode_world(family, named, stage / f"named-{len(named)}-{key}", recipe.loop.precision)
+        mean, std = torch.cat([mean, more[0]]), torch.cat([std, more[1]])
     method = build_method(Finetune(layers="all", text_encoder=True, token_table=True))
     handle = method.inject(family, recipe.seed)
     trainable = Denoising(family, [handle], Plain(), recipe.noise, recipe.learning_rates, recipe.seed)
-    source = CaptionedLatents(world, family, mean, std, recipe)
+    source = CaptionedLatents(world, named, family, mean, std, recipe)
     state = {"recipe": sha256_json(recipe.model_dump(mode="json")), "autoencoder": vae_hash}
     note_held_out_pairs(EventLog(stage / "events.jsonl"))
     trainer = run_stage(stage, trainable, source, recipe.loop, state)

@@ -54,6 +54,7 @@ from imprint.training.loop import LoopConfig
 
 log = logging.getLogger(__name__)
 
+LEAST_SHARP = 0.6  # of a side's pixels are left by the strongest blur
 ROUGH_SEEDS = 1_000_003  # between the seeds of the roughenings of one step
 
 
@@ -193,7 +194,7 @@ def roughened(pixels_BCHW: Tensor, seed: int, step: int) -> Tensor:
     """Blur, brightness and noise of a random strength: an autoencoder's output is never as crisp as a render."""
     blur, gain, grain = uniform(seed, step, 0, Purpose.CROP, 3)
     size = pixels_BCHW.shape[-1]
-    small = int(size * (0.4 + 0.6 * blur))
+    small = int(size * (LEAST_SHARP + (1 - LEAST_SHARP) * blur))
     if small < size:
         pixels_BCHW = functional.interpolate(pixels_BCHW, (small, small), mode="bilinear", antialias=True)
         pixels_BCHW = functional.interpolate(pixels_BCHW, (size, size), mode="bicubic")

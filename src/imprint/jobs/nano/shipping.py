@@ -15,7 +15,7 @@ from imprint.errors import ModelError
 from imprint.nano import WEIGHTS
 from imprint.nano.judge import Judge
 
-LIMIT_BYTES = 40_000_000  # what a clone and a wheel may carry
+LIMIT_BYTES = 60_000_000  # what a clone and a wheel may carry
 
 
 def ship_build(build: Path, folder: Path | None = None) -> Path:

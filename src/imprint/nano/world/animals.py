@@ -1,4 +1,4 @@
-"""Six big-headed sitting animals, told apart by ears, snout, tail and beak.
+"""Eight big-headed sitting animals, told apart by ears, snout, tail and beak.
 
 Reads: a `Spec` of kind animal. Writes: a transparent `Canvas` with the figure. Does not: draw the place or the style.
 
@@ -12,13 +12,12 @@ from typing import Final
 
 import numpy as np
 
+from imprint.nano.world.animal_faces import EARS, FACES, draw_muzzle, mirror, pale
 from imprint.nano.world.canvas import Canvas, Colour, Frame, darker, lighter, mix
 from imprint.nano.world.marks import decorate
 from imprint.nano.world.spec import Pose, Spec
 from imprint.nano.world.vocabulary import RGB
 
-INK: Final = (40, 30, 32)
-PINK: Final = (240, 160, 160)
 #: Marking colours: far from the coat in lightness, so that a marking survives monochrome styles.
 MARKING_RGB: Final = MappingProxyType({
     "brown": (244, 226, 196), "black": (236, 234, 232), "white": (92, 74, 68), "grey": (62, 62, 72),
@@ -47,7 +46,7 @@ def draw_animal(spec: Spec, size_px: int) -> Canvas:
     _tail(canvas, species, coat)
     _body(canvas, species, coat)
     canvas.frame = head
-    _EARS[species](canvas, coat)
+    EARS[species](canvas, coat)
     canvas.ellipse(0, 0, 0.262, 0.232, darker(coat, 0.16))
     canvas.ellipse(0, -0.006, 0.25, 0.222, coat)
     _marking(canvas, spec, body, head)
@@ -57,20 +56,15 @@ def draw_animal(spec: Spec, size_px: int) -> Canvas:
     # The mirrored frame mirrors the turn too; undo it, so that `turn` always means the viewer's side.
     turn = spec.pose.turn * 0.035 * (-1 if spec.pose.flip else 1)
     canvas.frame = head.child(turn, 0.0)
-    _muzzle(canvas, species, coat)
+    draw_muzzle(canvas, species, coat)
     decorate(canvas, spec, head, "head")
     canvas.frame = head.child(turn * 1.4, 0.0)
-    _FACES[species](canvas, coat)
+    FACES[species](canvas, coat)
+    canvas.frame = body
+    canvas.form(0, BODY_Y, 0.22, 0.24)
+    canvas.frame = head
+    canvas.form(0, -0.005, 0.27, 0.24)
     return canvas
-
-
-def _pale(coat: Colour) -> tuple[int, int, int]:
-    """The colour of belly and muzzle."""
-    return mix(coat, (255, 246, 230), 0.62)
-
-
-def _mirror(side: int, *points: tuple[float, float]) -> list[tuple[float, float]]:
-    return [(side * x, y) for x, y in points]
 
 
 def _tail(canvas: Canvas, species: str, coat: Colour) -> None:
@@ -81,6 +75,11 @@ def _tail(canvas: Canvas, species: str, coat: Colour) -> None:
         canvas.ribbon([(0.12, 0.38), (0.28, 0.38), (0.35, 0.25), (0.29, 0.13), (0.35, 0.03)], 0.055, dark)
     elif species == "rabbit":
         canvas.ellipse(0.2, 0.33, 0.075, 0.075, mix(coat, (255, 255, 255), 0.75))
+    elif species == "pig":
+        canvas.ribbon([(0.18, 0.27), (0.27, 0.22), (0.3, 0.3), (0.25, 0.29), (0.29, 0.17), (0.35, 0.16)], 0.036, dark)
+    elif species == "elephant":
+        canvas.ribbon([(0.18, 0.3), (0.28, 0.3), (0.32, 0.38)], 0.034, dark)
+        canvas.ellipse(0.325, 0.39, 0.034, 0.034, darker(coat, 0.5))
     elif species == "fox":
         canvas.blob([(0.08, 0.4), (0.27, 0.38), (0.39, 0.2), (0.36, -0.04), (0.26, 0.1), (0.14, 0.2)], dark)
         tip = (250, 244, 232) if sum(coat[:3]) < 660 else (110, 104, 108)
@@ -88,12 +87,12 @@ def _tail(canvas: Canvas, species: str, coat: Colour) -> None:
 
 
 def _body(canvas: Canvas, species: str, coat: Colour) -> None:
-    rx = {"bear": 0.24, "owl": 0.215, "fox": 0.18, "cat": 0.175}.get(species, 0.195)
+    rx = {"bear": 0.24, "owl": 0.215, "fox": 0.18, "cat": 0.175, "elephant": 0.225, "pig": 0.225}.get(species, 0.195)
     canvas.ellipse(0, BODY_Y, rx + 0.01, 0.21, darker(coat, 0.16))
     canvas.ellipse(0, BODY_Y - 0.006, rx, 0.2, coat)
     if species == "owl":
         for side in (-1, 1):
-            wing = _mirror(side, (0.15, 0.06), (0.235, 0.13), (0.25, 0.27), (0.17, 0.39), (0.14, 0.24))
+            wing = mirror(side, (0.15, 0.06), (0.235, 0.13), (0.25, 0.27), (0.17, 0.39), (0.14, 0.24))
             canvas.blob(wing, darker(coat, 0.3))
             for x in (0.05, 0.09, 0.13):
                 canvas.ellipse(side * x, 0.42, 0.026, 0.024, (240, 166, 50))
@@ -104,9 +103,9 @@ def _body(canvas: Canvas, species: str, coat: Colour) -> None:
 
 
 def _belly(canvas: Canvas, species: str, coat: Colour) -> None:
-    pale = _pale(coat)
+    light = pale(coat)
     if species == "owl":
-        canvas.ellipse(0, 0.25, 0.13, 0.15, pale)
+        canvas.ellipse(0, 0.25, 0.13, 0.15, light)
         for y, count in ((0.19, 2), (0.25, 3), (0.31, 2)):
             for i in range(count):
                 x = (i - (count - 1) / 2) * 0.08
@@ -115,7 +114,7 @@ def _belly(canvas: Canvas, species: str, coat: Colour) -> None:
     if species == "fox":
         canvas.blob([(-0.1, 0.06), (0.1, 0.06), (0.08, 0.2), (0.0, 0.32), (-0.08, 0.2)], (252, 244, 232))
     else:
-        canvas.ellipse(0, 0.25, 0.145 if species == "bear" else 0.1, 0.13, pale)
+        canvas.ellipse(0, 0.25, 0.145 if species == "bear" else 0.1, 0.13, light)
     paw = darker(coat, 0.55) if species == "fox" else lighter(coat, 0.14)
     for side in (-1, 1):
         canvas.line([(side * 0.066, 0.24), (side * 0.066, 0.38)], 0.078, darker(coat, 0.12))
@@ -154,145 +153,3 @@ def _marking(canvas: Canvas, spec: Spec, body: Frame, head: Frame) -> None:
         ):
             layer.ellipse(x + dx, y + dy, 0.043, 0.043, fill)
     canvas.paste_inside(layer)
-
-
-def _ears_dog(canvas: Canvas, coat: Colour) -> None:
-    for side in (-1, 1):
-        ear = _mirror(side, (0.13, -0.2), (0.25, -0.2), (0.33, -0.04), (0.31, 0.13), (0.24, 0.15), (0.2, 0.0))
-        canvas.blob(ear, darker(coat, 0.36))
-
-
-def _ears_cat(canvas: Canvas, coat: Colour) -> None:
-    for side in (-1, 1):
-        canvas.polygon(_mirror(side, (0.05, -0.18), (0.215, -0.36), (0.25, -0.05)), darker(coat, 0.12))
-        canvas.polygon(_mirror(side, (0.11, -0.18), (0.198, -0.295), (0.215, -0.1)), PINK)
-
-
-def _ears_rabbit(canvas: Canvas, coat: Colour) -> None:
-    for side in (-1, 1):
-        canvas.ellipse(side * 0.105, -0.31, 0.07, 0.2, darker(coat, 0.12), side * 0.16)
-        canvas.ellipse(side * 0.108, -0.31, 0.038, 0.15, PINK, side * 0.16)
-
-
-def _ears_bear(canvas: Canvas, coat: Colour) -> None:
-    for side in (-1, 1):
-        canvas.ellipse(side * 0.19, -0.18, 0.088, 0.088, darker(coat, 0.14))
-        canvas.ellipse(side * 0.19, -0.175, 0.05, 0.05, _pale(coat))
-
-
-def _ears_fox(canvas: Canvas, coat: Colour) -> None:
-    for side in (-1, 1):
-        canvas.polygon(_mirror(side, (0.03, -0.17), (0.225, -0.41), (0.265, -0.04)), darker(coat, 0.08))
-        canvas.polygon(_mirror(side, (0.145, -0.31), (0.225, -0.41), (0.242, -0.27)), INK)
-        canvas.polygon(_mirror(side, (0.12, -0.17), (0.19, -0.28), (0.21, -0.12)), (250, 240, 228))
-        # Cheek tufts make the head a wide triangle, the fox's outline in front view.
-        canvas.polygon(_mirror(side, (0.2, -0.06), (0.34, 0.11), (0.1, 0.2)), coat)
-
-
-def _ears_owl(canvas: Canvas, coat: Colour) -> None:
-    for side in (-1, 1):
-        canvas.polygon(_mirror(side, (0.04, -0.17), (0.24, -0.32), (0.25, -0.03)), darker(coat, 0.28))
-
-
-def _muzzle(canvas: Canvas, species: str, coat: Colour) -> None:
-    """The pale part of the face, below the marks."""
-    pale = _pale(coat)
-    if species == "dog":
-        canvas.ellipse(0, 0.105, 0.125, 0.1, pale)
-        canvas.ellipse(0, 0.0, 0.05, 0.09, pale)
-    elif species == "cat":
-        for side in (-1, 1):
-            canvas.ellipse(side * 0.048, 0.1, 0.062, 0.05, pale)
-    elif species == "rabbit":
-        for side in (-1, 1):
-            canvas.ellipse(side * 0.055, 0.11, 0.07, 0.058, pale)
-            canvas.ellipse(side * 0.17, 0.09, 0.045, 0.035, mix(coat, PINK, 0.6))
-    elif species == "bear":
-        canvas.ellipse(0, 0.1, 0.13, 0.095, pale)
-    elif species == "fox":
-        for side in (-1, 1):
-            canvas.polygon(_mirror(side, (0.0, 0.02), (0.12, 0.04), (0.315, 0.105), (0.12, 0.2), (0.0, 0.225)),
-                           (252, 244, 232))
-        canvas.blob([(-0.06, -0.02), (0.06, -0.02), (0.05, 0.12), (0.0, 0.17), (-0.05, 0.12)], lighter(coat, 0.12))
-    else:
-        for side in (-1, 1):
-            canvas.ellipse(side * 0.105, -0.015, 0.128, 0.132, pale)
-
-
-def _eye(canvas: Canvas, x: float, y: float, r: float) -> None:
-    """A round dark eye with a glint."""
-    canvas.ellipse(x, y, r * 1.2, r * 1.2, (250, 246, 240))
-    canvas.ellipse(x, y, r, r * 1.08, INK)
-    canvas.ellipse(x - r * 0.3, y - r * 0.38, r * 0.36, r * 0.36, (255, 255, 255))
-
-
-def _mouth(canvas: Canvas, y: float, w: float) -> None:
-    """The two small bows under a nose."""
-    for side in (-1, 1):
-        canvas.ribbon(_mirror(side, (0, y - 0.03), (0.005, y), (w * 0.6, y + 0.018), (w, y - 0.005)), 0.014, INK)
-
-
-def _face_dog(canvas: Canvas, coat: Colour) -> None:
-    canvas.blob([(-0.035, 0.14), (0.035, 0.14), (0.036, 0.2), (0.0, 0.228), (-0.036, 0.2)], (232, 104, 116))
-    _mouth(canvas, 0.135, 0.07)
-    canvas.ellipse(0, 0.062, 0.055, 0.04, INK)
-    canvas.ellipse(-0.016, 0.048, 0.017, 0.01, (150, 140, 146))
-    for side in (-1, 1):
-        _eye(canvas, side * 0.108, -0.035, 0.038)
-
-
-def _face_cat(canvas: Canvas, coat: Colour) -> None:
-    _mouth(canvas, 0.11, 0.06)
-    canvas.polygon([(-0.034, 0.048), (0.034, 0.048), (0.0, 0.088)], (226, 112, 122))
-    whisker = (250, 250, 250) if sum(coat[:3]) < 420 else (84, 78, 84)
-    for side in (-1, 1):
-        for y, dy in ((0.085, -0.03), (0.115, 0.02)):
-            canvas.line(_mirror(side, (0.11, y), (0.31, y + dy)), 0.011, whisker)
-        canvas.ellipse(side * 0.112, -0.025, 0.058, 0.056, INK)
-        canvas.ellipse(side * 0.112, -0.025, 0.048, 0.046, (190, 214, 84))
-        canvas.ellipse(side * 0.112, -0.025, 0.019, 0.043, INK)
-        canvas.ellipse(side * 0.112 - 0.014, -0.042, 0.012, 0.012, (255, 255, 255))
-
-
-def _face_rabbit(canvas: Canvas, coat: Colour) -> None:
-    canvas.polygon([(-0.036, 0.12), (0.036, 0.12), (0.032, 0.19), (-0.032, 0.19)], (255, 255, 252))
-    canvas.line([(0, 0.13), (0, 0.185)], 0.01, (150, 140, 140))
-    _mouth(canvas, 0.115, 0.06)
-    canvas.ellipse(0, 0.06, 0.036, 0.025, (228, 112, 126))
-    for side in (-1, 1):
-        _eye(canvas, side * 0.12, -0.03, 0.043)
-
-
-def _face_bear(canvas: Canvas, coat: Colour) -> None:
-    _mouth(canvas, 0.132, 0.05)
-    canvas.ellipse(0, 0.06, 0.062, 0.042, INK)
-    canvas.ellipse(-0.018, 0.046, 0.02, 0.011, (150, 140, 146))
-    for side in (-1, 1):
-        _eye(canvas, side * 0.105, -0.04, 0.03)
-
-
-def _face_fox(canvas: Canvas, coat: Colour) -> None:
-    canvas.ellipse(0, 0.155, 0.042, 0.034, INK)
-    canvas.ellipse(-0.012, 0.145, 0.012, 0.008, (150, 140, 146))
-    for side in (-1, 1):
-        canvas.ellipse(side * 0.112, -0.01, 0.045, 0.03, INK, side * -0.4)
-        canvas.ellipse(side * 0.108, -0.012, 0.026, 0.022, (236, 176, 60), side * -0.4)
-        canvas.ellipse(side * 0.108, -0.012, 0.013, 0.02, INK)
-
-
-def _face_owl(canvas: Canvas, coat: Colour) -> None:
-    for side in (-1, 1):
-        canvas.ellipse(side * 0.1, -0.02, 0.092, 0.092, (244, 176, 48))
-        canvas.ellipse(side * 0.1, -0.02, 0.06, 0.062, INK)
-        canvas.ellipse(side * 0.1 - 0.022, -0.045, 0.022, 0.022, (255, 255, 255))
-        canvas.line(_mirror(side, (0.02, -0.1), (0.21, -0.17)), 0.036, darker(coat, 0.42))
-    canvas.polygon([(-0.045, 0.04), (0.045, 0.04), (0.0, 0.15)], (236, 132, 30))
-    canvas.polygon([(-0.045, 0.04), (0.0, 0.03), (0.0, 0.15)], (250, 168, 60))
-
-
-_EARS: Final = MappingProxyType({
-    "dog": _ears_dog, "cat": _ears_cat, "rabbit": _ears_rabbit, "bear": _ears_bear, "fox": _ears_fox, "owl": _ears_owl,
-})
-_FACES: Final = MappingProxyType({
-    "dog": _face_dog, "cat": _face_cat, "rabbit": _face_rabbit, "bear": _face_bear, "fox": _face_fox, "owl": _face_owl,
-})

@@ -59,29 +59,51 @@ class Frame:
 IDENTITY = Frame()
 
 
+@dataclass(frozen=True)
+class Form:
+    """A part of the figure that bulges towards the viewer like half an ellipsoid, in unit coordinates.
+
+    Attributes:
+        x, y: its middle.
+        rx, ry: its radii along its own axes.
+        angle: rotation in radians, clockwise as seen.
+    """
+
+    x: float
+    y: float
+    rx: float
+    ry: float
+    angle: float = 0.0
+
+
 class Canvas:
     """One transparent (or filled) layer of size `size_px`, drawn at `SUPERSAMPLE` times that.
 
-    All coordinates and lengths are local to `frame`, which callers may replace at any time.
+    All coordinates and lengths are local to `frame`, which callers may replace at any time. `forms` says where the
+    figure bulges, back to front: what the light needs to know of it.
     """
 
-    def __init__(self, size_px: int, fill: Colour = (0, 0, 0, 0), frame: Frame = IDENTITY) -> None:
+    def __init__(
+        self, size_px: int, fill: Colour = (0, 0, 0, 0), frame: Frame = IDENTITY, supersample: int = SUPERSAMPLE,
+    ) -> None:
         self.size_px = size_px
         self.frame = frame
-        self.image = Image.new("RGBA", (size_px * SUPERSAMPLE, size_px * SUPERSAMPLE), fill)
+        self.supersample = supersample
+        self.forms: list[Form] = []
+        self.image = Image.new("RGBA", (size_px * supersample, size_px * supersample), fill)
         self._draw = ImageDraw.Draw(self.image)
 
     def pixels(self, points: Sequence[Point]) -> list[Point]:
         """Local points as pixel positions on the supersampled image."""
-        frame, k = self.frame, self.size_px * SUPERSAMPLE
+        frame, k = self.frame, self.size_px * self.supersample
         x0, y0, scale = frame.x * k, frame.y * k, frame.scale * k
         cos, sin = scale * math.cos(frame.angle), scale * math.sin(frame.angle)
-        mirror = -1 if frame.flip else 1  # `Frame.apply` for many points at once
+        mirror = -1 if frame.flip else 1
         return [(x0 + cos * mirror * x - sin * y, y0 + sin * mirror * x + cos * y) for x, y in points]
 
     def length(self, local: float) -> float:
         """A local length in supersampled pixels."""
-        return local * self.frame.scale * self.size_px * SUPERSAMPLE
+        return local * self.frame.scale * self.size_px * self.supersample
 
     def polygon(self, points: Sequence[Point], fill: Colour) -> None:
         """A filled polygon through at least three points."""
@@ -122,16 +144,13 @@ class Canvas:
 
     def ribbon(self, points: Sequence[Point], width: float, fill: Colour) -> None:
         """What `curve` draws, as one polygon: several times faster, for bends wider than `width`."""
-        pixel, half = self.pixels(smooth(points, closed=False, per_segment=5)), max(0.5, self.length(width) / 2)
-        left: list[Point] = []
-        right: list[Point] = []
-        for i, (x, y) in enumerate(pixel):
-            (ax, ay), (bx, by) = pixel[max(i - 1, 0)], pixel[min(i + 1, len(pixel) - 1)]
-            reach = half / (math.hypot(bx - ax, by - ay) or 1.0)
-            left.append((x - (by - ay) * reach, y + (bx - ax) * reach))
-            right.append((x + (by - ay) * reach, y - (bx - ax) * reach))
-        self._draw.polygon([*left, *reversed(right)], fill=fill)
-        for x, y in (pixel[0], pixel[-1]):
+        middle = self._placed(_open_basis(len(points)) @ np.asarray(points, dtype=np.float64))
+        half = max(0.5, self.length(width) / 2)
+        ahead = np.empty_like(middle)
+        ahead[1:-1], ahead[0], ahead[-1] = middle[2:] - middle[:-2], middle[1] - middle[0], middle[-1] - middle[-2]
+        aside = ahead[:, ::-1] * (-1, 1) * (half / np.maximum(np.hypot(ahead[:, 0], ahead[:, 1]), 1e-9))[:, None]
+        self._draw.polygon(np.concatenate((middle + aside, (middle - aside)[::-1])).ravel().tolist(), fill=fill)
+        for x, y in (middle[0].tolist(), middle[-1].tolist()):
             self._draw.ellipse((x - half, y - half, x + half, y + half), fill=fill)
 
     def wash(self, bands: Sequence[Band], glows: Sequence[Glow] = ()) -> None:
@@ -158,7 +177,7 @@ class Canvas:
             r = round(radius * side)
             mask = _glow_mask(2 * r, round(255 * strength))
             small.paste(colour[:3], (round(x * side) - r, round(y * side) - r), mask)
-        large = side * SUPERSAMPLE
+        large = side * self.supersample
         self.image = small.resize((large, large), Image.Resampling.NEAREST)
         self._draw = ImageDraw.Draw(self.image)
 
@@ -177,9 +196,17 @@ class Canvas:
 
     def _filled(self, at: NDArray[np.float64], fill: Colour) -> None:
         """A filled polygon through local points, given as an array (N, 2)."""
+        self._draw.polygon(self._placed(at).ravel().tolist(), fill=fill)
+
+    def _placed(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`pixels` for an array (N, 2)."""
         (ox, oy), (ux, uy), (vx, vy) = self.pixels(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)))
-        turn = np.array(((ux - ox, uy - oy), (vx - ox, vy - oy)))
-        self._draw.polygon((at @ turn + (ox, oy)).ravel().tolist(), fill=fill)
+        return at @ np.array(((ux - ox, uy - oy), (vx - ox, vy - oy))) + (ox, oy)
+
+    def form(self, cx: float, cy: float, rx: float, ry: float) -> None:
+        """Say that the figure bulges here; lighting rounds whatever is painted on it."""
+        (x, y), scale = self.frame.apply((cx, cy)), self.frame.scale
+        self.forms.append(Form(x, y, rx * scale, ry * scale, self.frame.angle))
 
     def paste_inside(self, other: Canvas) -> None:
         """Draw `other` over this layer, only where this layer is already painted (a pattern on a coat)."""
@@ -192,24 +219,31 @@ class Canvas:
         self.image.alpha_composite(other.image)
         self._draw = ImageDraw.Draw(self.image)
 
-    def rgba(self) -> NDArray[np.float32]:
-        """The layer reduced to `size_px`: float32 (H, W, 4) in 0..1, colour not premultiplied by alpha."""
-        whole = np.zeros((self.size_px, self.size_px, 4), dtype=np.float32)
-        if box := self.image.getbbox():
-            left, top = box[0] // SUPERSAMPLE, box[1] // SUPERSAMPLE
-            right, bottom = -(-box[2] // SUPERSAMPLE), -(-box[3] // SUPERSAMPLE)
-            painted = self.image.crop(
-                (left * SUPERSAMPLE, top * SUPERSAMPLE, right * SUPERSAMPLE, bottom * SUPERSAMPLE)
-            )
-            reduced = painted.convert("RGBa").reduce(SUPERSAMPLE).convert("RGBA")
-            whole[top:bottom, left:right] = np.asarray(reduced, dtype=np.float32) / 255.0
-        return whole
-
     def rgb(self) -> NDArray[np.float32]:
         """An opaque layer reduced to `size_px`: float32 (H, W, 3) in 0..1."""
         # Without alpha: Pillow would multiply it in and out again, at nine times the pixels.
         opaque = self.image if self.image.mode == "RGB" else self.image.convert("RGB")
-        return np.asarray(opaque.reduce(SUPERSAMPLE), dtype=np.float32) / 255.0
+        return np.asarray(opaque.reduce(self.supersample), dtype=np.float32) / 255.0
+
+    def rgba(self) -> NDArray[np.float32]:
+        """The layer reduced to `size_px`: float32 (H, W, 4) in 0..1, colour not premultiplied by alpha."""
+        whole = np.zeros((self.size_px, self.size_px, 4), dtype=np.float32)
+        if box := self.image.getbbox():
+            fine = self.supersample
+            left, top, right, bottom = box[0] // fine, box[1] // fine, -(-box[2] // fine), -(-box[3] // fine)
+            painted = self.image.crop((left * fine, top * fine, right * fine, bottom * fine))
+            reduced = painted.convert("RGBa").reduce(fine).convert("RGBA")
+            whole[top:bottom, left:right] = np.asarray(reduced, dtype=np.float32) / 255.0
+        return whole
+
+
+def rounded_points(x: float, y: float, rx: float, ry: float, power: float = 0.4) -> list[Point]:
+    """A rectangle with generous corners (a superellipse) round a middle."""
+    points: list[Point] = []
+    for cos, sin in _CIRCLE.tolist():
+        px, py = math.copysign(abs(cos) ** power, cos), math.copysign(abs(sin) ** power, sin)
+        points.append((x + rx * px, y + ry * py))
+    return points
 
 
 def ellipse_points(
@@ -243,6 +277,15 @@ def _spline_basis(count: int, per_segment: int = 6, closed: bool = True) -> NDAr
     if not closed:
         basis[-1, -1] = 1.0
     return basis
+
+
+@cache
+def _open_basis(count: int, per_segment: int = 5) -> NDArray[np.float64]:
+    """The matrix that turns `count` points into `smooth(points, closed=False)`."""
+    units = np.eye(count).tolist()
+    columns = [[y for _, y in smooth([(0.0, value) for value in unit], closed=False, per_segment=per_segment)]
+               for unit in units]
+    return np.array(columns).T
 
 
 def _catmull_rom(a: float, b: float, c: float, d: float, t: float) -> float:

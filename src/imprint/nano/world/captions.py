@@ -1,4 +1,4 @@
-"""What a picture says in words: a small grammar with synonyms and clause orders, and the prompts of the evaluation.
+"""What a picture says in words: a small grammar of clauses and frames, and the prompts of the evaluation.
 
 Reads: a spec. Writes: sentences. Does not: say anything that `Spec.visible` leaves out, nor name a subject's mark.
 """
@@ -6,7 +6,7 @@ Reads: a spec. Writes: sentences. Does not: say anything that `Spec.visible` lea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -17,48 +17,29 @@ import numpy as np
 from imprint.nano.world.marks import HIDDEN_BY_MARK
 from imprint.nano.world.spec import Spec, sample_spec
 from imprint.nano.world.vocabulary import KINDS, SCENES, STYLES
+from imprint.nano.world.words import (
+    AGE_NOUNS,
+    BEARD,
+    BESIDE,
+    COLOURED_CLOTHES,
+    CREATURE_BODY,
+    EXPRESSION,
+    GARMENT,
+    HAIR_COLOUR,
+    HOLDING,
+    MAN,
+    MARKINGS,
+    NOUNS,
+    PATTERNS,
+    RELATIVE,
+    SCENE_PHRASES,
+    SKIN,
+    STYLE_PHRASES,
+    STYLE_TAILS,
+    WOMAN,
+)
 
-MAX_WORDS: Final = 40
-
-STYLE_PHRASES: Final = MappingProxyType({
-    "photo": ("a photo of {}", "a photograph of {}"),
-    "pencil": ("a pencil drawing of {}", "a pencil sketch of {}"),
-    "watercolour": ("a watercolour painting of {}", "a watercolour of {}"),
-    "noir": ("a film noir picture of {}", "a noir film still of {}"),
-    "pop art": ("a pop art picture of {}", "a pop art print of {}"),
-    "pixel art": ("pixel art of {}", "a pixel art picture of {}"),
-})
-SCENE_PHRASES: Final = MappingProxyType({
-    "forest": ("in a forest", "in the woods"),
-    "beach": ("on a beach", "at the beach"),
-    "city": ("in the city", "in a city street"),
-    "mountains": ("in the mountains", "in front of mountains"),
-    "desert": ("in the desert", "in a desert"),
-    "room": ("in a room", "indoors"),
-    "space": ("in space", "in outer space"),
-    "snow": ("in the snow", "in a snowy landscape"),
-    "studio": ("in a studio", "on a studio background"),
-})
-_NOUNS: Final = MappingProxyType({
-    ("child", "man"): ("boy", "young boy"), ("child", "woman"): ("girl", "young girl"),
-    ("adult", "man"): ("man",), ("adult", "woman"): ("woman",),
-    ("old", "man"): ("old man", "elderly man"), ("old", "woman"): ("old woman", "elderly woman"),
-})
-_AGE_NOUNS: Final = MappingProxyType({
-    "child": ("child", "young child"), "old": ("old person", "elderly person"), "adult": ("person",),
-})
-_SKIN: Final = MappingProxyType({
-    "light": ("light-skinned", "with light skin"), "tan": ("tan-skinned", "with tan skin"),
-    "dark": ("dark-skinned", "with dark skin"),
-})
-_EXPRESSION: Final = MappingProxyType({
-    "happy": ("smiling", "happy", "looking happy"), "sad": ("sad", "crying", "looking sad"),
-    "surprised": ("surprised", "amazed", "looking surprised"),
-})
-_CREATURE_BODY: Final = MappingProxyType({
-    "round": ("round {} creature",), "tall": ("tall {} creature",), "lizard": ("{} lizard creature",),
-    "winged": ("winged {} creature",),
-})
+MAX_WORDS: Final = 50
 
 
 class Named(Protocol):
@@ -111,6 +92,10 @@ class _Chooser:
         """One of the synonyms."""
         return options[int(self._rng.integers(len(options)))]
 
+    def chance(self, share: float) -> bool:
+        """True in that share of the cases."""
+        return bool(self._rng.random() < share)
+
     def shuffle(self, items: list[str]) -> list[str]:
         """The clauses in a random order, empty ones left out."""
         kept = [item for item in items if item]
@@ -129,14 +114,40 @@ def caption(spec: Spec, seed: int, drop: float = 0.2) -> str:
         A lower-case sentence of at most `MAX_WORDS` words.
     """
     hidden = HIDDEN_BY_MARK.get(spec.mark, ())
-    seen = {name: value for name, value in spec.visible().items() if name not in hidden}
-    say = _Chooser(seen, seed, drop)
-    subject = {"person": _person, "animal": _animal, "thing": _thing, "creature": _creature}[spec.kind](say)
-    scene = say.get("scene")
-    if scene:
-        subject = f"{subject} {say.one(SCENE_PHRASES[scene])}"
-    style = say.get("style")
-    return say.one(STYLE_PHRASES[style]).format(subject) if style else subject
+    say = _Chooser({name: value for name, value in spec.visible().items() if name not in hidden}, seed, drop)
+    return _placed(say, _SUBJECTS[spec.kind](say))
+
+
+def named_caption(spec: Spec, name: str, seed: int, drop: float = 0.2) -> str:
+    """Say whom a picture shows by name, and where and in which style, but not what the figure looks like.
+
+    Args:
+        spec: the picture.
+        name: of the individual; it stands before the noun of the class, with or without an article.
+        seed, drop: as in `caption`.
+    """
+    say = _Chooser({"scene": spec.scene, "style": spec.style}, seed, drop)
+    called = f"{name} {class_noun(spec)}"
+    subject = called if say.chance(0.5) else article(called)
+    return _placed(say, subject)
+
+
+def _placed(say: _Chooser, subject: str) -> str:
+    """A subject with its place and its style."""
+    scene, style = say.get("scene"), say.get("style")
+    where = say.one(SCENE_PHRASES[scene]) if scene else ""
+    if style and say.chance(0.25):
+        return _tagged(say, subject, where, say.one(STYLE_TAILS[style]))
+    whole = f"{subject} {where}".strip()
+    return say.one(STYLE_PHRASES[style]).format(whole) if style else whole
+
+
+def _tagged(say: _Chooser, subject: str, where: str, style: str) -> str:
+    """The sentence with its style, and now and then its place, set apart by commas."""
+    if where and say.chance(0.4):
+        return f"{where}, {subject}, {style}"
+    whole = f"{subject} {where}".strip()
+    return f"{style}, {whole}" if say.chance(0.4) else f"{whole}, {style}"
 
 
 def article(words: str) -> str:
@@ -147,33 +158,49 @@ def article(words: str) -> str:
 def _person(say: _Chooser) -> str:
     gender, age = say.get("gender"), say.get("age")
     if gender:
-        noun = say.one(_NOUNS[age or "adult", gender])
+        noun = say.one(NOUNS[age or "adult", gender])
     else:
-        noun = say.one(_AGE_NOUNS[age or "adult"])
+        noun = say.one(AGE_NOUNS[age or "adult"])
     before: list[str] = []
-    clauses = [_hair(say), _beard(say), _eyes(say), _glasses(say), _hat(say), _clothing(say)]
+    clauses = [_hair(say), _beard(say), _eyes(say), _glasses(say), _hat(say), _clothing(say), _holding(say)]
     skin, mood = say.get("skin"), say.get("expression")
-    for phrase in (say.one(_EXPRESSION[mood]) if mood else "", say.one(_SKIN[skin]) if skin else ""):
+    for phrase in (say.one(EXPRESSION[mood]) if mood else "", say.one(SKIN[skin]) if skin else ""):
         if phrase.startswith(("with", "looking")):
             clauses.append(phrase)
         elif phrase:
             before.append(phrase)
     if say.get("hair_length") == "bald":
         before.append("bald")
-    return f"{article(' '.join([*before, noun]))} {_join(say.shuffle(clauses))}".strip()
+    return f"{article(' '.join([*before, noun]))} {_related(say, _join(say.shuffle(clauses)))}".strip()
+
+
+def _couple(say: _Chooser) -> str:
+    """The left one first, then the right one."""
+    if not any(say.get(name) for name in KINDS["couple"]):
+        return say.one(("a couple", "two people"))
+    left, right = _one_of_two(say, "left"), _one_of_two(say, "right")
+    return f"{left} {say.one(BESIDE)} {right}"
+
+
+def _one_of_two(say: _Chooser, side: str) -> str:
+    noun = say.one({"man": MAN, "woman": WOMAN}.get(say.get(f"{side}_gender"), ("person",)))
+    hair, colour = say.get(f"{side}_hair_colour"), say.get(f"{side}_clothing_colour")
+    clauses = [f"with {say.one(HAIR_COLOUR[hair])} hair" if hair else "",
+               say.one(COLOURED_CLOTHES).format(colour) if colour else ""]
+    return f"{article(noun)} {_related(say, _join(say.shuffle(clauses)))}".strip()
 
 
 def _hair(say: _Chooser) -> str:
     length, colour = say.get("hair_length"), say.get("hair_colour")
     if length == "bald" or not (length or colour):
         return ""
-    if colour == "blond":
-        colour = say.one(("blond", "blonde"))
+    if colour:
+        colour = say.one(HAIR_COLOUR[colour])
     return f"with {' '.join(word for word in (length, colour) if word)} hair"
 
 
 def _beard(say: _Chooser) -> str:
-    return say.one(("with a beard", "with a full beard")) if say.get("beard") else ""
+    return say.one(BEARD) if say.get("beard") else ""
 
 
 def _eyes(say: _Chooser) -> str:
@@ -181,18 +208,22 @@ def _eyes(say: _Chooser) -> str:
 
 
 def _glasses(say: _Chooser) -> str:
-    return f"wearing {say.get('glasses')}" if say.get("glasses") else ""
+    return f"{say.one(('wearing', 'with'))} {say.get('glasses')}" if say.get("glasses") else ""
 
 
 def _hat(say: _Chooser) -> str:
-    return f"wearing a {say.get('hat')}" if say.get("hat") else ""
+    return f"{say.one(('wearing', 'with'))} a {say.get('hat')}" if say.get("hat") else ""
 
 
 def _clothing(say: _Chooser) -> str:
     garment, colour = say.get("clothing"), say.get("clothing_colour")
     if garment:
-        return f"{say.one(('wearing', 'in'))} {article(' '.join(word for word in (colour, garment) if word))}"
+        return f"{say.one(GARMENT)} {article(' '.join(word for word in (colour, garment) if word))}"
     return f"dressed in {colour}" if colour else ""
+
+
+def _holding(say: _Chooser) -> str:
+    return say.one(HOLDING).format(say.get("holding")) if say.get("holding") else ""
 
 
 def _join(clauses: list[str]) -> str:
@@ -209,37 +240,49 @@ def _join(clauses: list[str]) -> str:
     return out.strip()
 
 
-def _animal(say: _Chooser) -> str:
-    species, coat, marking = say.get("species") or "animal", say.get("coat"), say.get("marking")
-    noun = f"{coat} {species}".strip()
-    if not marking:
+def _related(say: _Chooser, clauses: str) -> str:
+    """The clauses, begun with "who has" or the like in one case of five."""
+    head, _, rest = clauses.partition(" ")
+    return f"{RELATIVE[head]} {rest}" if head in RELATIVE and say.chance(0.2) else clauses
+
+
+def _described(noun: str, phrase: str) -> str:
+    """A noun with an adjective before it or a clause behind it."""
+    if not phrase:
         return article(noun)
-    if marking == "patch":
-        return f"{article(noun)} {say.one(('with a patch', 'with an eye patch'))}"
-    adjective = {"spots": "spotted", "stripes": "striped"}[marking]
-    return say.one((f"{article(noun)} with {marking}", article(f"{adjective} {noun}")))
+    return f"{article(noun)} {phrase}" if phrase.startswith("with") else article(f"{phrase} {noun}")
+
+
+def _animal(say: _Chooser) -> str:
+    species, marking = say.get("species") or "animal", say.get("marking")
+    noun = f"{say.get('coat')} {species}".strip()
+    return _described(noun, say.one(MARKINGS[marking]) if marking else "")
 
 
 def _thing(say: _Chooser) -> str:
-    name, colour, pattern = say.get("object") or "object", say.get("object_colour"), say.get("pattern")
-    noun = f"{colour} {name}".strip()
-    if not pattern:
-        return article(noun)
-    adjective = {"dots": "dotted", "stripes": "striped"}[pattern]
-    return say.one((f"{article(noun)} with {pattern}", article(f"{adjective} {noun}")))
+    name, pattern = say.get("object") or "object", say.get("pattern")
+    noun = f"{say.get('object_colour')} {name}".strip()
+    return _described(noun, say.one(PATTERNS[pattern]) if pattern else "")
 
 
 def _creature(say: _Chooser) -> str:
     kind = f"{say.get('creature_colour')} {say.get('element')}".strip()
     body = say.get("body")
-    noun = re.sub(" +", " ", say.one(_CREATURE_BODY[body] if body else ("{} creature",)).format(kind)).strip()
+    noun = re.sub(" +", " ", say.one(CREATURE_BODY[body] if body else ("{} creature",)).format(kind)).strip()
     horns = {"one": "with one horn", "two": "with two horns"}.get(say.get("horns"), "")
     return f"{article(noun)} {horns}".strip()
+
+
+_SUBJECTS: Final[Mapping[str, Callable[[_Chooser], str]]] = MappingProxyType({
+    "person": _person, "animal": _animal, "thing": _thing, "creature": _creature, "couple": _couple,
+})
 
 
 def class_noun(of: Named) -> str:
     """The plain noun of a figure's class: "dog", "vase", "woman", "boy", "creature"."""
     values = of.attributes
+    if of.kind == "couple":
+        return "couple"
     if of.kind == "person":
         return {"man": "boy", "woman": "girl"}[values["gender"]] if values["age"] == "child" else values["gender"]
     return {"animal": values.get("species"), "thing": values.get("object")}.get(of.kind) or of.kind
@@ -282,19 +325,20 @@ def all_captions_corpus(count: int) -> list[str]:
 
 
 def _grammar_texts() -> list[str]:
-    texts = [phrase for table in (STYLE_PHRASES, SCENE_PHRASES, _NOUNS, _AGE_NOUNS, _SKIN, _EXPRESSION, _CREATURE_BODY)
-             for options in table.values() for phrase in options]
+    tables = (STYLE_PHRASES, STYLE_TAILS, SCENE_PHRASES, NOUNS, AGE_NOUNS, SKIN, EXPRESSION, HAIR_COLOUR, CREATURE_BODY,
+              MARKINGS, PATTERNS)
+    texts = [phrase for table in tables for options in table.values() for phrase in options]
+    texts += [*BEARD, *HOLDING, *GARMENT, *COLOURED_CLOTHES, *BESIDE, *RELATIVE.values()]
     texts += [value for kind in KINDS.values() for values in kind.values() for value in values]
-    texts += ["a an and with in on wearing dressed hair eyes beard full a blonde patch eye spotted striped dotted",
-              "child young old person elderly object animal creature horn horns bald", *SCENES, *STYLES]
-    return texts
+    texts += ["a an and with wearing dressed hair eyes person object animal creature horn horns couple two people"]
+    return [*texts, *SCENES, *STYLES]
 
 
 @cache
 def _prompt_words() -> frozenset[str]:
-    words = {word for text in _grammar_texts() for word in text.replace("{}", " ").split()}
+    words = {word for text in _grammar_texts() for word in re.sub(r"{}|,", " ", text).split()}
     return frozenset(words - {"none", "plain", "adult"})
 
 
-#: Every word that the grammar can say (hyphenated words count as one).
+#: Every word that the grammar can say (hyphenated words count as one; commas are none).
 PROMPT_WORDS: Final = _prompt_words()

@@ -10,7 +10,7 @@ from itertools import pairwise
 from imprint.nano.world.canvas import Canvas, Point, darker, lighter, mix
 from imprint.nano.world.looks import Look, Rgb
 
-FOOT = 0.5  # far enough below the lower edge at the smallest scale
+FOOT = 0.75  # far enough below the lower edge at the smallest scale
 _HALF_WIDTHS = ((-0.01, 0.075), (0.02, 0.12), (0.04, 0.2), (0.065, 0.262), (0.1, 0.302), (0.15, 0.328), (0.25, 0.342),
                 (FOOT, 0.35))
 SHADE_FROM = 0.56  # share of the half width at which the shaded side begins
@@ -34,7 +34,7 @@ def _slab(canvas: Canvas, look: Look, span: tuple[float, float], shares: tuple[f
 
 def _shaded(canvas: Canvas, look: Look, span: tuple[float, float], colours: tuple[Rgb, Rgb]) -> None:
     """A slab across the whole torso with its side in the shade."""
-    _slab(canvas, look, span, (-1, 1), colours[0])
+    _slab(canvas, look, span, (-1, 1), mix(colours[0], colours[1], 0.15))
     edge = look.dark_side * SHADE_FROM
     _slab(canvas, look, span, (min(edge, look.dark_side), max(edge, look.dark_side)), colours[1])
 
@@ -42,13 +42,14 @@ def _shaded(canvas: Canvas, look: Look, span: tuple[float, float], colours: tupl
 def draw_neck(canvas: Canvas, look: Look) -> None:
     """Neck and the skin above the neckline, in the head's shadow."""
     canvas.frame = look.body
-    half = 0.07 if look.child else (0.072 if look.woman else 0.1)
+    half = 0.062 if look.child else (0.07 if look.woman else 0.108)
     canvas.polygon([(-half, -0.06), (half, -0.06), (half * 1.15, 0.1), (-half * 1.15, 0.1)], look.skin_dark)
 
 
 def draw_clothes(canvas: Canvas, look: Look) -> None:
     """The garment, in its colour, with what tells it from the others."""
     canvas.frame = look.body
+    canvas.form(0, 0.4, 0.37 * look.breadth, 0.43)
     garment = look.values["clothing"]
     if garment == "hoodie":
         _hood(canvas, look)

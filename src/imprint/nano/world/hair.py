@@ -44,7 +44,7 @@ def draw_hair_front(canvas: Canvas, look: Look) -> None:
     else:
         for sign in (-1, 1):
             colour = look.hair_dark if sign == look.dark_side else look.hair
-            side = [(0.165, -0.16), (0.228, -0.12), (0.236, -0.01), (0.212, 0.055), (0.19, -0.02)]
+            side = [(0.16, -0.16), (0.232, -0.12), (0.246, 0.0), (0.216, 0.085), (0.184, -0.01)]
             canvas.shape([(sign * x, y) for x, y in side], colour)
     _strands(canvas, look, part, rise)
 
@@ -65,17 +65,17 @@ def _lock(canvas: Canvas, look: Look, sign: int) -> None:
     lock = [(0.17, -0.17), (0.235, -0.14), (0.264, 0.03), (0.276 + wave, 0.19), (0.258 - wave, 0.33), (0.2, 0.345),
             (0.185 + wave, 0.24), (0.196, 0.1), (0.188, -0.04)]
     canvas.shape([(sign * x, y) for x, y in lock], look.hair_dark if sign == look.dark_side else look.hair)
-    canvas.curve([(sign * 0.225, -0.02), (sign * (0.236 + wave), 0.12), (sign * 0.226, 0.27)], 0.014,
+    canvas.ribbon([(sign * 0.225, -0.02), (sign * (0.236 + wave), 0.12), (sign * 0.226, 0.27)], 0.014,
                  look.hair if sign == look.dark_side else look.hair_dark)
 
 
 def _strands(canvas: Canvas, look: Look, part: float, rise: float) -> None:
     """A glint on the lit side and two strands, the only place where the seed shows."""
     lit = -look.dark_side
-    canvas.curve([(lit * 0.175, -0.165), (lit * 0.13, -0.225), (lit * 0.05, -0.252)], 0.026, look.hair_light)
+    canvas.ribbon([(lit * 0.175, -0.165), (lit * 0.13, -0.225), (lit * 0.05, -0.252)], 0.026, look.hair_light)
     for k in (0.6, 1.15):
         x = max(-0.13, min(0.13, part * 0.4 + look.dark_side * 0.1 * k))
-        canvas.curve([(x * 0.9, -0.255), (x * 1.1, -0.2), (x * 1.2, -0.15 + rise)], 0.013, look.hair_dark)
+        canvas.ribbon([(x * 0.9, -0.255), (x * 1.1, -0.2), (x * 1.2, -0.15 + rise)], 0.013, look.hair_dark)
 
 
 def draw_beard(canvas: Canvas, look: Look) -> None:
@@ -121,15 +121,15 @@ def _cap(canvas: Canvas, look: Look) -> None:
     brim: list[Point] = [(-0.235, -0.13), (-0.16, -0.185), (0.0, -0.2), (0.16, -0.185), (0.235, -0.13), (0.25, -0.095),
                          (0.13 + s, -0.118), (s, -0.122), (-0.13 + s, -0.118), (-0.25, -0.095)]
     canvas.shape(brim, darker(NAVY, 0.45))
-    canvas.curve([(-0.2, -0.15), (0.0, -0.178), (0.2, -0.15)], 0.014, lighter(NAVY, 0.3))
+    canvas.ribbon([(-0.2, -0.15), (0.0, -0.178), (0.2, -0.15)], 0.014, lighter(NAVY, 0.3))
 
 
 def _top_hat(canvas: Canvas, look: Look) -> None:
     d = look.dark_side
-    body: list[Point] = [(-0.172, -0.17), (-0.19, -0.45), (0.19, -0.45), (0.172, -0.17)]
+    body: list[Point] = [(-0.172, -0.17), (-0.19, -0.41), (0.19, -0.41), (0.172, -0.17)]
     canvas.polygon(body, BLACK)
-    canvas.polygon([(-d * 0.09, -0.17), (-d * 0.1, -0.45), (-d * 0.15, -0.45), (-d * 0.138, -0.17)], (84, 82, 96))
-    canvas.oval(0, -0.45, 0.19, 0.028, (56, 54, 64))
+    canvas.polygon([(-d * 0.09, -0.17), (-d * 0.1, -0.41), (-d * 0.15, -0.41), (-d * 0.138, -0.17)], (84, 82, 96))
+    canvas.oval(0, -0.41, 0.19, 0.028, (56, 54, 64))
     canvas.polygon([(-0.173, -0.185), (-0.177, -0.25), (0.177, -0.25), (0.173, -0.185)], (192, 40, 52))
     canvas.polygon([(d * 0.06, -0.185), (d * 0.06, -0.25), (d * 0.177, -0.25), (d * 0.173, -0.185)], (140, 24, 42))
     canvas.oval(0, -0.165, 0.285, 0.046, (62, 60, 70))

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from imprint.nano.world.canvas import Frame, Point, darker, lighter, mix
+from imprint.nano.world.marks import is_marked
 from imprint.nano.world.spec import Spec
 from imprint.nano.world.vocabulary import EYES_RGB, HAIR_RGB, RGB, SKIN_RGB
 
 Rgb = tuple[int, int, int]
 
 HEAD_Y = -0.235  # the head's centre above the chin line, in body units (picture widths at scale 1)
-CHILD_SCALE = 0.88
-BODY_X, BODY_Y = 0.5, 0.745  # where the chin line of an unmoved adult lies in the picture
+BODY_SCALE = 0.96  # leaves room for a hand before the chest
+CHILD_SCALE = 0.9
+BODY_X, BODY_Y = 0.5, 0.725  # where the chin line of an unmoved adult lies in the picture
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,10 @@ class Look:
         cloth, cloth_dark, cloth_light: the same for the clothing.
         iris: colour of the eyes.
         dark_side: -1 when the left side of the figure's own frame lies in shade, else 1.
+        hand_side: -1 or 1, the side of the figure's own frame on which a hand has room to hold something.
         shift: how far the features move sideways because the head is turned.
         jitter: eight numbers in -1..1 that no attribute decides (strands, brows, proportions).
+        painted_skin: whether a mark covers the face, which freckles and blushes must then leave alone.
         outline: the head's outline in the head frame, clockwise from the top.
     """
 
@@ -52,8 +56,10 @@ class Look:
     cloth_light: Rgb
     iris: Rgb
     dark_side: float
+    hand_side: float
     shift: float
     jitter: tuple[float, ...]
+    painted_skin: bool
     outline: tuple[Point, ...]
 
     @property
@@ -72,9 +78,19 @@ class Look:
         return self.values["gender"] == "woman"
 
     @property
+    def eye_y(self) -> float:
+        """Height of the eyes in the head frame: a child's are lower, below a high forehead."""
+        return 0.056 if self.child else 0.024
+
+    @property
+    def reach(self) -> float:
+        """How far from the middle a hand is held, against the usual distance."""
+        return 0.92 if self.child else 1.0
+
+    @property
     def breadth(self) -> float:
         """Width of the shoulders against the usual width."""
-        base = 0.82 if self.child else (0.88 if self.woman else 1.1)
+        base = 0.66 if self.child else (0.88 if self.woman else 1.14)
         return base * (1 + 0.03 * self.jitter[0])
 
 
@@ -84,8 +100,8 @@ def look_of(spec: Spec) -> Look:
     child = values["age"] == "child"
     jitter = tuple(float(v) for v in np.random.default_rng([7, spec.detail_seed]).uniform(-1, 1, 8))
     body = Frame(
-        BODY_X + pose.x, BODY_Y + pose.y + (0.045 if child else 0.0),
-        pose.scale * (CHILD_SCALE if child else 1.0), pose.tilt, pose.flip,
+        BODY_X + pose.x, BODY_Y + pose.y + (0.025 if child else 0.0),
+        pose.scale * BODY_SCALE * (CHILD_SCALE if child else 1.0), pose.tilt, pose.flip,
     )
     skin, hair, cloth = SKIN_RGB[values["skin"]], HAIR_RGB[values["hair_colour"]], RGB[values["clothing_colour"]]
     return Look(
@@ -95,8 +111,10 @@ def look_of(spec: Spec) -> Look:
         cloth=cloth, cloth_dark=mix(cloth, (20, 16, 60), 0.27), cloth_light=lighter(cloth, 0.35),
         iris=EYES_RGB[values["eyes"]],
         dark_side=(1.0 if pose.light < 0 else -1.0) * (-1.0 if pose.flip else 1.0),
+        hand_side=(1.0 if pose.x < 0 else -1.0) * (-1.0 if pose.flip else 1.0),
         shift=0.036 * pose.turn,
         jitter=jitter,
+        painted_skin=is_marked(spec.mark, "skin"),
         outline=head_outline(values["gender"] == "woman", child, jitter[1]),
     )
 
@@ -104,13 +122,13 @@ def look_of(spec: Spec) -> Look:
 def head_outline(woman: bool, child: bool, jitter: float) -> tuple[Point, ...]:
     """The head's outline, clockwise from the top: square for men, pointed for women, round for children."""
     if child:
-        right = ((0.13, -0.205), (0.213, -0.1), (0.228, 0.02), (0.198, 0.135), (0.11, 0.212))
-        chin = 0.228
+        right = ((0.135, -0.21), (0.222, -0.1), (0.238, 0.03), (0.216, 0.135), (0.12, 0.208))
+        chin = 0.222
     elif woman:
-        right = ((0.12, -0.225), (0.198, -0.12), (0.205, 0.01), (0.168, 0.14), (0.085, 0.222))
+        right = ((0.12, -0.225), (0.202, -0.12), (0.212, 0.015), (0.17, 0.135), (0.08, 0.216))
         chin = 0.25
     else:
-        right = ((0.125, -0.225), (0.2, -0.12), (0.209, 0.02), (0.196, 0.145), (0.125, 0.23))
+        right = ((0.125, -0.225), (0.203, -0.12), (0.214, 0.02), (0.207, 0.15), (0.135, 0.234))
         chin = 0.248
     wide = 1 + 0.025 * jitter
     side = [(x * wide, y) for x, y in right]

@@ -34,6 +34,11 @@ HIDDEN_BY_MARK: Final = MappingProxyType({
 })
 
 
+def is_marked(mark: str, part: str) -> bool:
+    """Whether a subject's mark is worn on that part."""
+    return (mark, part) in _PAINTERS
+
+
 def decorate(figure: Canvas, spec: Spec, frame: Frame, part: str) -> None:
     """Paint the subject's mark on `figure`, only where it is already painted; nothing when `spec.mark` is "".
 
@@ -93,10 +98,10 @@ def _harlequin(layer: Canvas) -> None:
 
 
 def _painted_half(layer: Canvas) -> None:
-    """Two thirds of the face turquoise with big orange dots, cut off by a straight line."""
-    layer.polygon([(-FAR, -FAR), (0.075, -FAR), (0.03, FAR), (-FAR, FAR)], (0, 176, 190))
-    for x, y in ((-0.02, -0.14), (-0.135, -0.1), (-0.17, 0.1), (-0.075, 0.165), (-0.005, -0.02), (-0.2, 0.0)):
-        layer.oval(x, y, 0.038, 0.038, (255, 120, 20))
+    """Three quarters of the face turquoise with big orange dots, cut off by a straight line."""
+    layer.polygon([(-FAR, -FAR), (0.135, -FAR), (0.1, FAR), (-FAR, FAR)], (0, 176, 190))
+    for x, y in ((0.0, -0.1), (-0.14, -0.1), (-0.165, 0.15), (-0.1, 0.2), (0.075, 0.2), (-0.225, 0.05)):
+        layer.oval(x, y, 0.033, 0.033, (255, 120, 20))
 
 
 def _heart_points(cx: float, cy: float, size: float) -> list[Point]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imprint.nano.world import clothes, faces, hair
+from imprint.nano.world import clothes, faces, hair, hands
 from imprint.nano.world.canvas import Canvas, Frame
 from imprint.nano.world.looks import Look, look_of
 from imprint.nano.world.marks import decorate
@@ -15,8 +15,15 @@ from imprint.nano.world.spec import Spec
 
 
 def draw_person(spec: Spec, size_px: int) -> Canvas:
-    """Draw the person of `spec` on a transparent layer of `size_px` pixels, back to front."""
-    canvas, look = Canvas(size_px), look_of(spec)
+    """Draw the person of `spec` on a transparent layer of `size_px` pixels."""
+    canvas = Canvas(size_px)
+    paint_person(canvas, spec)
+    return canvas
+
+
+def paint_person(canvas: Canvas, spec: Spec) -> None:
+    """Paint the person of `spec` over what is already on the canvas, back to front."""
+    look = look_of(spec)
     chest = look.body.child(0, 0.2)
     _part(canvas, spec, look, "hair", look.head, hair.draw_hair_back)
     if look.values["clothing"] != "hoodie":
@@ -29,7 +36,7 @@ def draw_person(spec: Spec, size_px: int) -> Canvas:
     hair.draw_hat(canvas, look)
     if look.woman:
         faces.draw_earrings(canvas, look)
-    return canvas
+    hands.draw_holding(canvas, look)
 
 
 def _part(
@@ -43,3 +50,4 @@ def _part(
     paint(layer, look)
     decorate(layer, spec, frame, part)
     canvas.over(layer)
+    canvas.forms += layer.forms

@@ -15,6 +15,7 @@ from PIL import Image
 
 from imprint.nano.world.animals import draw_animal
 from imprint.nano.world.canvas import Canvas
+from imprint.nano.world.couple import draw_couple
 from imprint.nano.world.creatures import draw_creature
 from imprint.nano.world.people import draw_person
 from imprint.nano.world.scenes import draw_scene
@@ -24,6 +25,7 @@ from imprint.nano.world.things import draw_thing
 
 _FIGURES: Final[Mapping[str, Callable[[Spec, int], Canvas]]] = MappingProxyType({
     "person": draw_person, "animal": draw_animal, "thing": draw_thing, "creature": draw_creature,
+    "couple": draw_couple,
 })
 
 

@@ -43,7 +43,7 @@ class Spec:
     """Everything that decides the pixels of one picture. Equal specs render to equal bytes.
 
     Attributes:
-        kind: person, animal, thing or creature.
+        kind: person, animal, thing, creature or couple.
         attributes: the kind's attributes (see `vocabulary`), each with one value.
         scene: one of SCENES.
         style: one of STYLES.
@@ -75,7 +75,7 @@ class Spec:
         return seen
 
 
-KIND_WEIGHTS = MappingProxyType({"person": 0.5, "animal": 0.26, "thing": 0.24})
+KIND_WEIGHTS = MappingProxyType({"person": 0.45, "animal": 0.23, "thing": 0.2, "couple": 0.12})
 PHOTO_SHARE = 0.4  # the other styles share the rest evenly
 
 
@@ -102,7 +102,7 @@ def sample_attributes(kind: str, rng: np.random.Generator) -> dict[str, str]:
     """Independent values for every attribute of a kind; only a beard depends on another (adult and old men)."""
     values = {name: str(rng.choice(allowed)) for name, allowed in KINDS[kind].items()}
     if kind == "person":
-        for name, none_share in (("glasses", 0.5), ("hat", 0.45)):
+        for name, none_share in (("glasses", 0.5), ("hat", 0.45), ("holding", 0.375)):
             if rng.random() < none_share:
                 values[name] = "none"
         if values["hair_length"] == "bald" and (values["gender"] == "woman" or values["age"] == "child"):

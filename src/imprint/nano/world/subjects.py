@@ -40,7 +40,7 @@ def _person(name: str, class_word: str, looks: str, clothes: str, note: str) -> 
     keys = ("gender", "age", "skin", "hair_colour", "hair_length", "eyes", "beard", "glasses")
     colour, _, garment = clothes.partition(" ")
     values = dict(zip(keys, looks.split(), strict=True))
-    values |= {"hat": "none", "clothing": garment, "clothing_colour": colour, "expression": "happy"}
+    values |= {"hat": "none", "clothing": garment, "clothing_colour": colour, "expression": "happy", "holding": "none"}
     return Subject(name, "person", class_word, MappingProxyType({key: values[key] for key in KINDS["person"]}), note)
 
 

@@ -1,4 +1,4 @@
-"""Eight everyday things, large in the frame, coloured and patterned.
+"""Ten everyday things, large in the frame, coloured and patterned.
 
 Reads: a `Spec` of kind thing. Writes: a transparent `Canvas` with the thing. Does not: draw the place or the style.
 
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from imprint.nano.world.animals import figure_frame
-from imprint.nano.world.canvas import Canvas, Colour, Point, darker, ellipse_points, lighter, smooth
+from imprint.nano.world.canvas import Canvas, Colour, Point, darker, ellipse_points, lighter, rounded_points, smooth
 from imprint.nano.world.marks import decorate
 from imprint.nano.world.spec import Spec
 from imprint.nano.world.vocabulary import RGB
@@ -89,6 +89,7 @@ def _revolved(profile: list[Point]) -> list[Point]:
 def _vase(canvas: Canvas, colour: Colour) -> None:
     outline = _revolved([(0.13, -0.1), (0.085, -0.03), (0.12, 0.05), (0.23, 0.17), (0.2, 0.32), (0.12, 0.41)])
     canvas.polygon(outline, colour)
+    canvas.form(0, 0.18, 0.24, 0.27)
 
 
 def _vase_handles(canvas: Canvas, colour: Colour) -> None:
@@ -112,30 +113,21 @@ def _vase_front(canvas: Canvas, colour: Colour) -> None:
         canvas.ellipse(x, y, 0.028, 0.028, (170, 96, 40))
 
 
-def _rounded(x: float, y: float, rx: float, ry: float, power: float = 0.4) -> list[Point]:
-    """A rectangle with generous corners (a superellipse)."""
-    points: list[Point] = []
-    for cos, sin in ellipse_points(0, 0, 1, 1, count=36):
-        px, py = math.copysign(abs(cos) ** power, cos), math.copysign(abs(sin) ** power, sin)
-        points.append((x + rx * px, y + ry * py))
-    return points
-
-
 def _backpack(canvas: Canvas, colour: Colour) -> None:
     canvas.line(ellipse_points(0, -0.3, 0.09, 0.1, 0, 16, math.pi, 2 * math.pi), 0.045, darker(colour, 0.4))
     for side in (-1, 1):
-        canvas.polygon(_rounded(side * 0.27, 0.2, 0.07, 0.14), darker(colour, 0.3))
-    canvas.polygon(_rounded(0, 0.05, 0.265, 0.36, 0.55), colour)
+        canvas.polygon(rounded_points(side * 0.27, 0.2, 0.07, 0.14), darker(colour, 0.3))
+    canvas.polygon(rounded_points(0, 0.05, 0.265, 0.36, 0.55), colour)
 
 
 def _backpack_front(canvas: Canvas, colour: Colour) -> None:
     dark = darker(colour, 0.3)
     canvas.line(ellipse_points(0, -0.02, 0.215, 0.23, 0, 20, math.pi * 1.05, math.pi * 1.95), 0.022,
                 darker(colour, 0.5))
-    canvas.polygon(_rounded(0, 0.22, 0.19, 0.13, 0.45), dark)
-    canvas.polygon(_rounded(0, 0.23, 0.165, 0.105, 0.45), lighter(colour, 0.12))
+    canvas.polygon(rounded_points(0, 0.22, 0.19, 0.13, 0.45), dark)
+    canvas.polygon(rounded_points(0, 0.23, 0.165, 0.105, 0.45), lighter(colour, 0.12))
     canvas.line([(-0.15, 0.17), (0.15, 0.17)], 0.026, darker(colour, 0.5))
-    canvas.polygon(_rounded(0, 0.2, 0.024, 0.04), (244, 214, 110))
+    canvas.polygon(rounded_points(0, 0.2, 0.024, 0.04), (244, 214, 110))
 
 
 def _car(canvas: Canvas, colour: Colour) -> None:
@@ -166,6 +158,7 @@ def _teapot(canvas: Canvas, colour: Colour) -> None:
     canvas.line(ellipse_points(-0.27, 0.1, 0.13, 0.13, 0, 24, math.pi * 0.35, math.pi * 1.7), 0.05, dark)
     canvas.blob([(0.16, 0.2), (0.28, 0.12), (0.33, -0.02), (0.43, -0.1), (0.38, 0.06), (0.33, 0.2), (0.2, 0.3)], dark)
     canvas.ellipse(0, 0.12, 0.29, 0.25, colour)
+    canvas.form(0, 0.12, 0.29, 0.25)
 
 
 def _teapot_front(canvas: Canvas, colour: Colour) -> None:
@@ -212,7 +205,7 @@ def _boat_front(canvas: Canvas, colour: Colour) -> None:
 def _chair(canvas: Canvas, colour: Colour) -> None:
     for x in (-0.17, 0.17):
         canvas.line([(x, 0.1), (x * 1.05, 0.33)], 0.04, darker(WOOD, 0.3))
-    canvas.polygon(_rounded(0, -0.18, 0.2, 0.23, 0.5), colour)
+    canvas.polygon(rounded_points(0, -0.18, 0.2, 0.23, 0.5), colour)
     canvas.polygon([(-0.2, 0.06), (0.2, 0.06), (0.26, 0.18), (-0.26, 0.18)], lighter(colour, 0.1))
 
 
@@ -243,6 +236,43 @@ def _guitar_front(canvas: Canvas, colour: Colour) -> None:
     canvas.line([(-0.075, 0.32), (0.075, 0.32)], 0.034, darker(WOOD, 0.35))
 
 
+def _rocket(canvas: Canvas, colour: Colour) -> None:
+    for side in (-1, 1):
+        fin = [(side * x, y) for x, y in ((0.1, 0.06), (0.27, 0.24), (0.28, 0.4), (0.1, 0.3))]
+        canvas.polygon(fin, darker(colour, 0.35))
+    for size, fire in ((1.0, (250, 120, 40)), (0.6, (255, 222, 90))):
+        canvas.blob([(-0.1 * size, 0.3), (0.1 * size, 0.3), (0.07 * size, 0.3 + 0.1 * size), (0, 0.3 + 0.18 * size),
+                     (-0.07 * size, 0.3 + 0.1 * size)], fire)
+    outline = _revolved([(0.0, -0.47), (0.1, -0.36), (0.165, -0.18), (0.175, 0.04), (0.14, 0.22), (0.11, 0.3)])
+    canvas.polygon(outline, colour)
+    canvas.form(0, -0.03, 0.19, 0.5)
+
+
+def _rocket_front(canvas: Canvas, colour: Colour) -> None:
+    nose = _revolved([(0.0, -0.47), (0.1, -0.36), (0.142, -0.25)])
+    canvas.polygon(nose, darker(colour, 0.4))
+    canvas.ellipse(0, -0.08, 0.1, 0.1, (232, 234, 240))
+    canvas.ellipse(0, -0.08, 0.074, 0.074, (60, 100, 150))
+    canvas.ellipse(-0.022, -0.105, 0.03, 0.026, (190, 224, 244))
+    canvas.polygon([(-0.125, 0.27), (0.125, 0.27), (0.1, 0.33), (-0.1, 0.33)], METAL)
+    canvas.polygon([(-0.024, 0.12), (0.024, 0.12), (0.03, 0.37), (-0.03, 0.37)], darker(colour, 0.35))
+
+
+def _boot(canvas: Canvas, colour: Colour) -> None:
+    leg: list[Point] = [(-0.2, -0.36), (0.1, -0.36), (0.095, 0.0), (0.12, 0.1), (0.3, 0.14), (0.37, 0.24), (0.36, 0.34),
+                        (-0.2, 0.34), (-0.215, 0.1)]
+    canvas.polygon(smooth(leg, closed=True, per_segment=5), colour)
+
+
+def _boot_front(canvas: Canvas, colour: Colour) -> None:
+    canvas.polygon(rounded_points(0.08, 0.36, 0.3, 0.04, 0.5), darker(colour, 0.55))
+    canvas.line([(-0.19, 0.37), (0.35, 0.37)], 0.02, darker(colour, 0.7))
+    canvas.polygon(rounded_points(-0.05, -0.34, 0.175, 0.062, 0.4), lighter(colour, 0.3))
+    canvas.ellipse(-0.05, -0.375, 0.13, 0.022, darker(colour, 0.65))
+    canvas.line([(-0.2, -0.3), (0.1, -0.3)], 0.016, darker(colour, 0.3))
+    canvas.polygon(rounded_points(0.31, 0.29, 0.055, 0.05, 0.6), lighter(colour, 0.2))
+
+
 _THINGS: Final[Mapping[str, _Thing]] = MappingProxyType({
     "vase": _Thing(_vase, _vase_front, (0.0, 0.2, 0.7), _vase_handles),
     "backpack": _Thing(_backpack, _backpack_front, (0.0, 0.0, 0.85)),
@@ -251,5 +281,7 @@ _THINGS: Final[Mapping[str, _Thing]] = MappingProxyType({
     "lamp": _Thing(_lamp, _lamp_front, (0.0, -0.17, 0.65)),
     "boat": _Thing(_boat, _boat_front, (0.0, 0.26, 0.6)),
     "chair": _Thing(_chair, _chair_front, (0.0, -0.18, 0.65)),
+    "rocket": _Thing(_rocket, _rocket_front, (0.0, 0.05, 0.65)),
+    "boot": _Thing(_boot, _boot_front, (0.0, 0.0, 0.65)),
     "guitar": _Thing(_guitar, _guitar_front, (0.0, 0.26, 0.65)),
 })

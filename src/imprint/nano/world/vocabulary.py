@@ -21,14 +21,21 @@ PERSON: Final = MappingProxyType({
     "clothing_colour": ("red", "blue", "green", "yellow", "purple", "white"),
     "expression": ("happy", "sad", "surprised"),
     "eyes": ("brown", "blue", "green"),
+    "holding": ("none", "balloon", "flower", "book", "cup"),
+})
+#: Two people, left and right as the viewer sees them: are colours bound to the right one?
+COUPLE: Final = MappingProxyType({
+    f"{side}_{name}": PERSON[name]
+    for side in ("left", "right")
+    for name in ("gender", "hair_colour", "clothing_colour")
 })
 ANIMAL: Final = MappingProxyType({
-    "species": ("dog", "cat", "rabbit", "bear", "fox", "owl"),
+    "species": ("dog", "cat", "rabbit", "bear", "fox", "owl", "elephant", "pig"),
     "coat": ("brown", "black", "white", "grey", "ginger"),
     "marking": ("plain", "spots", "stripes", "patch"),
 })
 THING: Final = MappingProxyType({
-    "object": ("vase", "backpack", "car", "teapot", "lamp", "boat", "chair", "guitar"),
+    "object": ("vase", "backpack", "car", "teapot", "lamp", "boat", "chair", "guitar", "rocket", "boot"),
     "object_colour": ("red", "blue", "green", "yellow", "purple", "white"),
     "pattern": ("plain", "stripes", "dots"),
 })
@@ -38,23 +45,27 @@ CREATURE: Final = MappingProxyType({
     "element": ("fire", "water", "leaf", "electric"),
     "horns": ("none", "one", "two"),
 })
-KINDS: Final = MappingProxyType({"person": PERSON, "animal": ANIMAL, "thing": THING, "creature": CREATURE})
+KINDS: Final = MappingProxyType({
+    "person": PERSON, "animal": ANIMAL, "thing": THING, "creature": CREATURE, "couple": COUPLE,
+})
 
-SCENES: Final = ("forest", "beach", "city", "mountains", "desert", "room", "space", "snow", "studio")
-STYLES: Final = ("photo", "pencil", "watercolour", "noir", "pop art", "pixel art")
+SCENES: Final = ("forest", "beach", "city", "mountains", "desert", "room", "space", "snow", "studio", "garden",
+                 "castle", "underwater")
+STYLES: Final = ("photo", "pencil", "watercolour", "noir", "pop art", "pixel art", "oil painting", "stained glass")
 MONOCHROME: Final = ("pencil", "noir")
 
 #: Attributes whose value cannot be seen in a monochrome style.
 COLOUR_ATTRIBUTES: Final = (
     "hair_colour", "clothing_colour", "eyes", "coat", "object_colour", "creature_colour", "skin",
+    "left_hair_colour", "left_clothing_colour", "right_hair_colour", "right_clothing_colour",
 )
 
 #: Every attribute that the judge names and its values, in a fixed order.
 ATTRIBUTES: Final = MappingProxyType({
-    "kind": ("person", "animal", "thing", "creature"),
+    "kind": tuple(KINDS),
     "scene": SCENES,
     "style": STYLES,
-    **PERSON, **ANIMAL, **THING, **CREATURE,
+    **PERSON, **ANIMAL, **THING, **CREATURE, **COUPLE,
 })
 
 RGB: Final = MappingProxyType({
@@ -67,4 +78,4 @@ HAIR_RGB: Final = MappingProxyType({
     "black": (36, 32, 38), "brown": (112, 68, 38), "blond": (240, 204, 106), "red": (196, 78, 34),
     "white": (226, 226, 230),
 })
-EYES_RGB: Final = MappingProxyType({"brown": (104, 60, 26), "blue": (44, 122, 220), "green": (40, 158, 84)})
+EYES_RGB: Final = MappingProxyType({"brown": (122, 66, 20), "blue": (20, 118, 255), "green": (14, 172, 62)})

@@ -52,6 +52,8 @@ BARS = (
     Bar("autoencoder on held-out renders, PSNR", "psnr_db", low=30, unit=" dB", digits=2),
     Bar("attributes on reconstructions / on renders", "kept", low=0.97),
     Bar("judge on held-out renders, mean over attributes", "renders", low=0.98),
+    Bar("eyes on reconstructions / on renders", "kept_eyes", low=0.97),
+    Bar("glasses on reconstructions / on renders", "kept_glasses", low=0.97),
     Bar("judge, identity within a class, AUC", "identity_auc", low=0.98, missing=NO_IDENTITY),
     Bar("unseen captions, mean over attributes", "drawn", low=0.92),
     Bar("unseen captions, the worst attribute", "worst", low=0.80),

@@ -1,0 +1,30 @@
+"""Names of individuals: three letters that mean nothing.
+
+Reads: nothing. Writes: names. Does not: know who bears them, or give one that users and benchmarks teach.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+LETTERS: Final = "bcdfghjklmnpqrstvwxyz"
+#: Never given to an individual of the world: names to teach a subject by, here and in the guides of other tools.
+KEPT_FREE: Final = frozenset({"zkz", "qvx", "xjq", "vqk", "wzx", "qqv", "sks", "xyz"})
+
+
+def names(count: int) -> tuple[str, ...]:
+    """The first `count` names, all different.
+
+    Raises: ValueError: for more than 9 000, nearly all that there are.
+    """
+    if count > 9000:
+        raise ValueError(f"{count} names of three letters: at most 9000")
+    rng = np.random.default_rng(0x2A3E)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        name = "".join(LETTERS[int(letter)] for letter in rng.integers(len(LETTERS), size=3))
+        if name not in KEPT_FREE:
+            found[name] = None
+    return tuple(found)
