@@ -16,8 +16,8 @@ from imprint.nano.world.captions import PROMPT_WORDS
 
 pytestmark = pytest.mark.golden
 
-KNOWN = ("owl", "cat", "rabbit", "bear", "teapot", "guitar", "boat", "red", "ginger cat")
-UNKNOWN = ("zkz", "sks", "vqk", "mxl", "corgi", "wizard", "submarine", "elephant", "pizza", "creature", "lizard")
+KNOWN = ("owl", "cat", "rabbit", "bear", "teapot", "guitar", "boat", "elephant", "red", "ginger cat")
+UNKNOWN = ("zkz", "sks", "vqk", "mxl", "corgi", "wizard", "submarine", "giraffe", "pizza", "creature", "lizard")
 
 
 @cache
@@ -33,7 +33,7 @@ def probed(words: tuple[str, ...], settings: ProbeRecipe) -> dict[str, Knowledge
 def test_known_words_are_told_from_nonsense_and_from_words_never_drawn() -> None:
     settings = ProbeRecipe(phrase="owl", known=("dog", "vase"), seeds=4, steps=6)
     found = probed(("owl", "zkz", "lizard"), settings)
-    # With the defaults over seeds 0, 100, 200: owl 0.83 to 1.23, zkz -0.05 to 0.11, lizard -0.01 to 0.01.
+    # With the defaults over seeds 0, 100, 200: owl 0.99 to 1.32, zkz -0.09 to -0.04, lizard -0.09 to 0.01.
     assert found["owl"].verdict == "known" and found["owl"].prompt.value > 0.5
     assert found["zkz"].prompt.value < 0.3 and found["lizard"].prompt.value < 0.3
     assert "lizard" in PROMPT_WORDS  # one token of the tokenizer, though no picture of one was trained on
@@ -43,9 +43,9 @@ def test_known_words_are_told_from_nonsense_and_from_words_never_drawn() -> None
 @pytest.mark.parametrize("seed", [0, 100, 200])
 def test_prompt_scores_separate_what_is_known(seed: int) -> None:
     found = probed((*KNOWN, *UNKNOWN), ProbeRecipe(phrase="x", seed=seed))
-    # Measured over the seeds: known 0.68 to 1.46, unknown -0.15 to 0.24; the bar is 0.3.
-    assert min(found[word].prompt.value for word in KNOWN) > 0.5
-    assert max(found[word].prompt.value for word in UNKNOWN) < 0.35
+    # Measured over the seeds: known 0.50 ("red") to 1.40, unknown -0.20 to 0.09; the verdict's bar is 0.3.
+    assert min(found[word].prompt.value for word in KNOWN) > 0.4
+    assert max(found[word].prompt.value for word in UNKNOWN) < 0.2
     assert not {found[word].verdict for word in UNKNOWN} & {"known"}
 
 
