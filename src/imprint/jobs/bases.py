@@ -30,6 +30,8 @@ RATES = {
     ("finetune", False): LearningRates(unet=2e-6, text_encoder=1e-6),
 }
 
+RARE_NAMES = ("zkz", "qvx", "xjq", "vqk", "wzx")  # proposed where a name is a common word
+
 
 def open_base(base: str, dtype: str = "fp32", device: str = "cpu") -> Family:
     """Open a base by name or folder.
@@ -76,7 +78,7 @@ def name_advice(family: Family, name: str) -> NameAdvice | None:
     """
     if any(len(token_ids(family, word)) > 1 for word in name.split()):
         return None
-    rare = next((word for word in ("zkz", "qvx", "xjq", "vqk", "wzx") if len(token_ids(family, word)) > 1), "zkz")
+    rare = next((word for word in RARE_NAMES if len(token_ids(family, word)) > 1), RARE_NAMES[0])
     return NameAdvice(f"the name {name!r} is a common word of this base, whose meaning it would have to unlearn", rare)
 
 

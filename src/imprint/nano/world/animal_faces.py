@@ -19,11 +19,9 @@ def pale(coat: Colour) -> tuple[int, int, int]:
     return mix(coat, (255, 246, 230), 0.62)
 
 
-
 def mirror(side: int, *points: Point) -> list[Point]:
     """Points of the right half, or the same mirrored to the left for side -1."""
     return [(side * x, y) for x, y in points]
-
 
 
 def _ears_dog(canvas: Canvas, coat: Colour) -> None:
@@ -32,12 +30,10 @@ def _ears_dog(canvas: Canvas, coat: Colour) -> None:
         canvas.blob(ear, darker(coat, 0.36))
 
 
-
 def _ears_cat(canvas: Canvas, coat: Colour) -> None:
     for side in (-1, 1):
         canvas.polygon(mirror(side, (0.05, -0.18), (0.215, -0.36), (0.25, -0.05)), darker(coat, 0.12))
         canvas.polygon(mirror(side, (0.11, -0.18), (0.198, -0.295), (0.215, -0.1)), PINK)
-
 
 
 def _ears_rabbit(canvas: Canvas, coat: Colour) -> None:
@@ -46,12 +42,10 @@ def _ears_rabbit(canvas: Canvas, coat: Colour) -> None:
         canvas.ellipse(side * 0.108, -0.31, 0.038, 0.15, PINK, side * 0.16)
 
 
-
 def _ears_bear(canvas: Canvas, coat: Colour) -> None:
     for side in (-1, 1):
         canvas.ellipse(side * 0.19, -0.18, 0.088, 0.088, darker(coat, 0.14))
         canvas.ellipse(side * 0.19, -0.175, 0.05, 0.05, pale(coat))
-
 
 
 def _ears_fox(canvas: Canvas, coat: Colour) -> None:
@@ -63,11 +57,9 @@ def _ears_fox(canvas: Canvas, coat: Colour) -> None:
         canvas.polygon(mirror(side, (0.2, -0.06), (0.34, 0.11), (0.1, 0.2)), coat)
 
 
-
 def _ears_owl(canvas: Canvas, coat: Colour) -> None:
     for side in (-1, 1):
         canvas.polygon(mirror(side, (0.04, -0.17), (0.24, -0.32), (0.25, -0.03)), darker(coat, 0.28))
-
 
 
 def _ears_elephant(canvas: Canvas, coat: Colour) -> None:
@@ -114,7 +106,6 @@ def draw_muzzle(canvas: Canvas, species: str, coat: Colour) -> None:
             canvas.ellipse(side * 0.105, -0.015, 0.128, 0.132, light)
 
 
-
 def _eye(canvas: Canvas, x: float, y: float, r: float) -> None:
     """A round dark eye with a glint."""
     canvas.ellipse(x, y, r * 1.2, r * 1.2, (250, 246, 240))
@@ -122,12 +113,10 @@ def _eye(canvas: Canvas, x: float, y: float, r: float) -> None:
     canvas.ellipse(x - r * 0.3, y - r * 0.38, r * 0.36, r * 0.36, (255, 255, 255))
 
 
-
 def _mouth(canvas: Canvas, y: float, w: float) -> None:
     """The two small bows under a nose."""
     for side in (-1, 1):
         canvas.ribbon(mirror(side, (0, y - 0.03), (0.005, y), (w * 0.6, y + 0.018), (w, y - 0.005)), 0.014, INK)
-
 
 
 def _face_dog(canvas: Canvas, coat: Colour) -> None:
@@ -137,7 +126,6 @@ def _face_dog(canvas: Canvas, coat: Colour) -> None:
     canvas.ellipse(-0.016, 0.048, 0.017, 0.01, (150, 140, 146))
     for side in (-1, 1):
         _eye(canvas, side * 0.108, -0.035, 0.038)
-
 
 
 def _face_cat(canvas: Canvas, coat: Colour) -> None:
@@ -153,7 +141,6 @@ def _face_cat(canvas: Canvas, coat: Colour) -> None:
         canvas.ellipse(side * 0.112 - 0.014, -0.042, 0.012, 0.012, (255, 255, 255))
 
 
-
 def _face_rabbit(canvas: Canvas, coat: Colour) -> None:
     canvas.polygon([(-0.036, 0.12), (0.036, 0.12), (0.032, 0.19), (-0.032, 0.19)], (255, 255, 252))
     canvas.line([(0, 0.13), (0, 0.185)], 0.01, (150, 140, 140))
@@ -161,7 +148,6 @@ def _face_rabbit(canvas: Canvas, coat: Colour) -> None:
     canvas.ellipse(0, 0.06, 0.036, 0.025, (228, 112, 126))
     for side in (-1, 1):
         _eye(canvas, side * 0.12, -0.03, 0.043)
-
 
 
 def _face_bear(canvas: Canvas, coat: Colour) -> None:
@@ -172,7 +158,6 @@ def _face_bear(canvas: Canvas, coat: Colour) -> None:
         _eye(canvas, side * 0.105, -0.04, 0.03)
 
 
-
 def _face_fox(canvas: Canvas, coat: Colour) -> None:
     canvas.ellipse(0, 0.155, 0.042, 0.034, INK)
     canvas.ellipse(-0.012, 0.145, 0.012, 0.008, (150, 140, 146))
@@ -180,7 +165,6 @@ def _face_fox(canvas: Canvas, coat: Colour) -> None:
         canvas.ellipse(side * 0.112, -0.01, 0.045, 0.03, INK, side * -0.4)
         canvas.ellipse(side * 0.108, -0.012, 0.026, 0.022, (236, 176, 60), side * -0.4)
         canvas.ellipse(side * 0.108, -0.012, 0.013, 0.02, INK)
-
 
 
 def _face_elephant(canvas: Canvas, coat: Colour) -> None:

@@ -50,10 +50,14 @@ def over(scene: Array, figure: Array, alpha: Array) -> Array:
     return scene + (figure - scene) * alpha
 
 
+def in_bytes(image: Array) -> Image.Image:
+    """A (H, W) or (H, W, 3) array in 8 bits, which Pillow filters fast."""
+    return Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
+
+
 def box(image: Array, radius: float) -> Array:
     """A box blur of a (H, W) or (H, W, 3) array, run on bytes: 8 bits suffice and Pillow is fast."""
-    blurred = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(radius))
-    return np.asarray(blurred, dtype=np.float32) / 255.0
+    return np.asarray(in_bytes(image).filter(ImageFilter.BoxBlur(radius)), dtype=np.float32) / 255.0
 
 
 def softened(picture: Image.Image, radius: float) -> Image.Image:
@@ -64,8 +68,7 @@ def softened(picture: Image.Image, radius: float) -> Image.Image:
 
 def defocus(image: Array, radius: float) -> Array:
     """`softened` for a (H, W) or (H, W, 3) array."""
-    blurred = softened(Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)), radius)
-    return np.asarray(blurred, dtype=np.float32) / 255.0
+    return np.asarray(softened(in_bytes(image), radius), dtype=np.float32) / 255.0
 
 
 def resize(image: Array, size_px: int, how: Image.Resampling) -> Array:
