@@ -27,14 +27,21 @@ def pipeline(folder: Path | None = None):
 def stock_outputs(pipe) -> tuple[Tensor, Tensor]:
     """Text encodings and U-Net outputs of a diffusers pipeline."""
     text_BND = torch.cat([pipe.encode_prompt(prompt, "cpu", 1, False)[0] for prompt in PROMPTS])
-    return text_BND, pipe.unet(X_Bchw, TIMESTEPS, encoder_hidden_states=text_BND).sample
+    return text_BND, pipe.unet(X_Bchw.to(pipe.unet.dtype), TIMESTEPS, encoder_hidden_states=text_BND).sample
 
 
 @torch.no_grad()
 def our_outputs(family: Family) -> tuple[Tensor, Tensor]:
     """The same of ours."""
     text_BND = family.encode_text(PROMPTS).text_BND
-    return text_BND, family.predict(X_Bchw, TIMESTEPS, text_BND)
+    return text_BND, family.predict(X_Bchw.to(family.dtype), TIMESTEPS, text_BND)
+
+
+def in_float64(family: Family, pipe):
+    """Both in double precision: what a network adds is compared, not how a processor rounds it."""
+    for network in (family.unet, family.text_encoder):
+        network.double()
+    return family, pipe.to(torch.float64)
 
 
 def assert_same(stock: tuple[Tensor, Tensor], ours: tuple[Tensor, Tensor]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from imprint.weights import Strengths, attach, read_lora
 from make import tiny_family
 from make_networks import adapted, write_lora
-from parity.stock import TOLERANCE, assert_same, our_outputs, pipeline, stock_outputs
+from parity.stock import TOLERANCE, assert_same, in_float64, our_outputs, pipeline, stock_outputs
 
 pytestmark = pytest.mark.parity
 
@@ -26,7 +26,7 @@ def assert_moved(ours: tuple[Tensor, Tensor], base: tuple[Tensor, Tensor]) -> No
 def test_a_file_is_read_as_diffusers_reads_it(
     naming: str, rank: int, alpha: float | None, convolutions: bool, tmp_path: Path
 ) -> None:
-    family, pipe = tiny_family(), pipeline()
+    family, pipe = in_float64(tiny_family(), pipeline())
     modules = adapted(family, convolutions=convolutions)
     path = write_lora(tmp_path / "x.safetensors", family, naming, rank=rank, alpha=alpha, modules=modules)
     base = our_outputs(family)
