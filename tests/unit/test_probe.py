@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 
 from imprint import ProbeRecipe, TokenRecipe, probe, suggest_tokens
 from imprint.app.cli.edge import run
-from imprint.jobs.probe.candidates import CONSONANTS, VOWELS, find_candidates, pronounceable
+from imprint.errors import InputError
+from imprint.jobs.probe import suggesting
+from imprint.jobs.probe.candidates import CONSONANTS, VOWELS, Pool, find_candidates, pronounceable
 from imprint.jobs.probe.looking import prompt_of
 from imprint.jobs.probe.texts import measure_texts
+from imprint.nano.world.names import SHIPPED, names
 from make import tiny_base, tiny_family, write_tiny_base
 
 pytestmark = pytest.mark.unit
@@ -66,6 +70,19 @@ def test_what_captions_say_and_its_parts_are_no_candidates() -> None:
     vocabulary = {text: number for number, text in enumerate(VOCABULARY)}
     pool = find_candidates(recipe, vocabulary, word_ids, said=("fox", "zekos"))
     assert [one.text for one in pool.candidates] == ["vqk", "brown"]
+
+
+def test_names_that_the_embedded_base_has_read_are_no_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
+
+    def noted(recipe: TokenRecipe, vocabulary: Any, token_ids: Any, said: Iterable[str]) -> Pool:
+        seen.append({*said})
+        return Pool((), 0, 0, 0)
+
+    monkeypatch.setattr(suggesting, "find_candidates", noted)
+    with pytest.raises(InputError, match="no word that could be a name"):
+        suggest_tokens(TokenRecipe(class_word="dog"))
+    assert seen[0] > {*names(SHIPPED), "dog", "painting"}
 
 
 def test_strings_are_of_several_tokens_and_of_the_seed() -> None:

@@ -34,6 +34,7 @@ from imprint.jobs.probe.probing import (
 from imprint.jobs.probe.recipe import TokenRecipe
 from imprint.jobs.probe.texts import TextFigures, measure_texts
 from imprint.nano.world.captions import PROMPT_WORDS
+from imprint.nano.world.names import SHIPPED, names
 
 MEANINGLESS = 0.15  # of what ordinary words move: within this a word counts as one that means nothing
 NEARLY = 0.35  # above this it means something
@@ -108,7 +109,8 @@ def suggest_tokens(recipe: TokenRecipe) -> TokenResult:
         InputError: if its vocabulary has no candidate.
     """
     family = open_base(recipe.base, "fp32", recipe.device)
-    said = PROMPT_WORDS if recipe.base == NANO else ()  # of other bases nobody has a list of what their captions said
+    # Of other bases nobody has a list of what their captions said.
+    said = (*PROMPT_WORDS, *names(SHIPPED)) if recipe.base == NANO else ()
     pool = find_candidates(recipe, vocabulary_of(recipe.base), family.token_ids, said)
     if not pool.candidates:
         raise InputError(
