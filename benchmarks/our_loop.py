@@ -38,7 +38,7 @@ class OurLoop:
 
     def __init__(self, family: StableDiffusion1, folder: Dataset, setup: Setup) -> None:
         cache = encode_dataset(family, folder, Path(setup.work) / "cache")
-        method = Lora(rank=setup.rank, alpha=setup.rank) if setup.method == "lora" else Finetune()
+        method = Lora(rank=setup.rank, alpha=setup.rank, text_encoder=False) if setup.method == "lora" else Finetune()
         self.handle = build_method(method).inject(family, setup.seed)
         self.parameters = self.handle.parameters()
         rates = LearningRates(unet=setup.learning_rate)

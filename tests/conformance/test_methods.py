@@ -18,9 +18,9 @@ CONFIGS = [
     Finetune(layers="attention", text_encoder=True),
     Finetune(layers="cross_attention"),
     Finetune(text_encoder=True),
-    Lora(rank=4, alpha=4.0),
+    Lora(rank=4, alpha=4.0, text_encoder=False),
     Lora(rank=3, alpha=8.0, layers="all", text_encoder=True),
-    Lora(rank=2, alpha=1.0, layers="cross_attention", dropout=0.5),
+    Lora(rank=2, alpha=1.0, layers="cross_attention", dropout=0.5, text_encoder=False),
 ]
 every_config = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: "-".join(map(str, dict(config).values())))
 SEED = 7
@@ -226,7 +226,7 @@ def test_text_encoder_arrives(kind: type[Finetune | Lora]) -> None:
 
 
 def test_lora_rank_and_layers_arrive() -> None:
-    handle = build_method(Lora(rank=5, layers="cross_attention")).inject(tiny_family(), SEED)
+    handle = build_method(Lora(rank=5, layers="cross_attention", text_encoder=False)).inject(tiny_family(), SEED)
     assert {value.shape[0] for name, value in handle.named_parameters().items() if "lora_A" in name} == {5}
     assert all(".attn2." in name for name in _names(handle))
     assert any("conv" in name for name in _names(build_method(Lora(layers="all")).inject(tiny_family(), SEED)))

@@ -37,11 +37,11 @@ def test_base_agrees_with_stock_diffusers() -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        Lora(rank=4, alpha=4.0),
+        Lora(rank=4, alpha=4.0, text_encoder=False),
         Lora(rank=4, alpha=1.0),
         Lora(rank=3, alpha=8.0, text_encoder=True),
         Lora(rank=2, alpha=5.0, layers="all", text_encoder=True),
-        Lora(rank=2, alpha=2.0, layers="cross_attention"),
+        Lora(rank=2, alpha=2.0, layers="cross_attention", text_encoder=False),
     ],
     ids=str,
 )

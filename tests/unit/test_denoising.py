@@ -115,7 +115,7 @@ def test_each_network_has_its_own_learning_rate(method: Lora | Finetune) -> None
 
 def test_only_networks_that_train_have_a_group() -> None:
     tuned = tiny_family()
-    handle = build_method(Lora()).inject(tuned, 0)
+    handle = build_method(Lora(text_encoder=False)).inject(tuned, 0)
     trainable = Denoising(tuned, [handle], Plain(), NoiseOptions(), LearningRates(), SEED)
     assert [group.name for group in trainable.groups()] == ["unet"]
 

@@ -24,8 +24,8 @@ class Lora(Config):
     layers: Literal["all", "attention", "cross_attention"] = "attention"
     """Which parts of the U-Net: every linear and convolution, all attention, or only what reads the prompt."""
 
-    text_encoder: bool = False
-    """Also put matrices on the query, key, value and output of the text encoder's attention."""
+    text_encoder: bool = True
+    """Also put matrices on the query, key, value and output of the text encoder's attention: it learns the name."""
 
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Chance of hiding each input value of the matrices in a training step."""
