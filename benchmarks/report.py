@@ -11,11 +11,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from benchmarks.duel import Measured, Result
 from rich.table import Table
+
+from imprint.jobs.machine import processor
 
 COLUMNS = (
     "case", "side", "trained", "s/step", "min-max", "time ratio", "min-max", "CPU s/step", "CPU ratio", "peak GB",
@@ -129,13 +130,8 @@ def machine(load: float) -> dict[str, Any]:
     Args:
         load: load average when it began.
     """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        model = platform.processor()
     packages = ("imprint", "torch", "diffusers", "transformers", "peft")
     return {
-        "cpu": model, "cores": os.cpu_count(), "load_before": load, "python": platform.python_version(),
+        "cpu": processor(), "cores": os.cpu_count(), "load_before": load, "python": platform.python_version(),
         "versions": {name: version(name) for name in packages},
     }  # fmt: skip

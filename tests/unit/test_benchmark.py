@@ -13,15 +13,17 @@ import pytest
 from imprint.app.cli.edge import run as command
 from imprint.config import load_config
 from imprint.errors import ConfigError, InputError, OutputError
-from imprint.jobs.benchmark import BenchmarkRecipe, Cell, CellFigures, Exam, Pictures, benchmark, protocol
+from imprint.generation.text_to_image import TextToImage
+from imprint.jobs.benchmark import BenchmarkRecipe, Cell, CellFigures, Exam, Pictures, benchmark, cells, protocol
 from imprint.jobs.benchmark import running as job
 from imprint.jobs.benchmark.cells import cell_key, keep_figures, kept_figures
+from imprint.jobs.benchmark.exam import Ask, Asks
 from imprint.jobs.benchmark.recipe import run_recipe
 from imprint.jobs.benchmark.summary import BEGIN, END, rewrite, summarise, table
 from imprint.nano.world.render import render
 from imprint.nano.world.subjects import SUBJECTS
 from imprint.nano.world.unseen import unseen
-from make import GridJudge, tiny_base
+from make import GridJudge, tiny_base, tiny_family
 from tiny_run import JUDGE
 
 pytestmark = pytest.mark.unit
@@ -191,6 +193,7 @@ def test_whatever_decides_the_figures_is_in_their_key(tmp_path: Path) -> None:
         cell_key(recipe, "base", ["photo"], None), cell_key(recipe, "other", ["photo"], run),
         cell_key(recipe, "base", ["other"], run),
         cell_key(recipe.model_copy(update={"cfg_scale": 5.0}), "base", ["photo"], run),
+        cell_key(recipe.model_copy(update={"cfg_start": 0.3}), "base", ["photo"], run),
     ]  # fmt: skip
     assert len(set(keys)) == len(keys)
     moved = recipe.model_copy(update={"out": tmp_path / "elsewhere", "batch": 3})
@@ -212,6 +215,19 @@ def test_settings_reach_every_run(tmp_path: Path) -> None:
     assert wanted.method.model_dump()["rank"] == 2
     full = run_recipe(tiny(tmp_path, settings=()), "finetune", SUBJECT, 1, tmp_path)
     assert (full.method.kind, full.loop.steps) == ("finetune", 240)
+    assert full.loop.ema is not None
+    assert full.loop.ema.decay == 0.97
+
+
+def test_guidance_reaches_every_picture_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[TextToImage] = []
+    monkeypatch.setattr(cells, "text_to_image", lambda _, requests, batch: asked.extend(requests) or [])
+    recipe = tiny(tmp_path, cfg_scale=3.0, cfg_start=0.3, cfg_end=0.8, cfg_rescale=0.5)
+    cells.draw(tiny_family(), Asks([Ask("a dog", 1)], [Ask("a cat", 2)], [Ask("a fox", 3)]), recipe, "drawing")
+    assert {(one.cfg_scale, one.cfg_start, one.cfg_end, one.cfg_rescale) for one in asked} == {(3.0, 0.3, 0.8, 0.5)}
+    assert [one.prompt for one in asked] == ["a dog", "a cat", "a fox"]
+    assert job.guidance_words(recipe) == "3 from 30% to 80% of the steps, rescaled by 0.5"
+    assert job.guidance_words(BenchmarkRecipe()) == "4"
 
 
 def test_a_wrong_method_is_found_before_anything_is_made(tmp_path: Path) -> None:

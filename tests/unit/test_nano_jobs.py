@@ -5,29 +5,39 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from imprint.config import load_config
 from imprint.errors import ConfigError, ModelError
-from imprint.families import open_family
+from imprint.families import Family, open_family
+from imprint.generation.text_to_image import TextToImage
 from imprint.jobs.nano import train
 from imprint.jobs.nano.autoencoder import AutoencoderRecipe, train_autoencoder
 from imprint.jobs.nano.diffusion import DiffusionRecipe, train_diffusion
 from imprint.jobs.nano.judge import JudgeRecipe, train_judge
 from imprint.jobs.nano.rendering import render_imagefolder
-from imprint.jobs.nano.report import Plan, sweep_cfg, sweep_table, write_card
-from imprint.jobs.nano.report.asking import captions, sweep_captions
+from imprint.jobs.nano.report import Plan, drawing, sweep_cfg, sweep_table, write_card
+from imprint.jobs.nano.report.asking import captions, faces, sweep_captions
 from imprint.jobs.nano.report.bars import NOT_HELD_OUT, bar_rows
 from imprint.jobs.nano.report.measuring import measure
 from imprint.jobs.nano.shipping import ship_build
 from imprint.jobs.nano.stages import World
+from imprint.jobs.nano.training import RECIPES
 from imprint.nano.judge import Judge, JudgeShape
 from imprint.nano.networks import AutoencoderShape, TextEncoderShape, UNetShape
+from imprint.nano.world.captions import SILENT
+from imprint.nano.world.names import SHIPPED
 from imprint.training.ema import Ema
 from imprint.training.loop import LoopConfig
+from make import tiny_family
 
 pytestmark = pytest.mark.unit
 
+ROOT = Path(__file__).parents[2]
 WORLD = World(pictures=500, held_out=500, size_px=64)
 LOOP = LoopConfig(steps=2, checkpoint_every=1, ema=Ema(decay=0.5))
 
@@ -81,6 +91,8 @@ def test_a_build_ships_and_its_card_is_written(shipped: Path) -> None:
     assert "held-out renders" in text
     assert "| bar | measured | met? |" in text
     assert (shipped / "drawn.png").is_file()
+    with Image.open(shipped / "beside.png") as pairs:
+        assert pairs.size == (10 * 64, 64)  # four captions of one seed
     assert {path.name for path in (shipped / "curves").glob("*.svg")} >= {"diffusion-loss.svg", "judge-loss.svg"}
 
 
@@ -116,6 +128,54 @@ def test_guidance_scales_are_compared_on_captions_of_their_own(shipped: Path) ->
     assert len(sweep_table(rows)) == 4
     reported = {asked.prompt for seed in plan.seeds for asked in captions(plan, seed)}
     assert reported.isdisjoint(asked.prompt for asked in sweep_captions(plan))
+
+
+def test_faces_are_held_against_people_whom_their_caption_means() -> None:
+    shown = faces(Plan(faces=4, per_face=4, left_out=0.0), 1)
+    for face in shown:
+        told = dict(face.asked[0].spec.attributes)
+        for spec in face.renders:
+            said = {name: value for name, value in spec.attributes.items() if value not in SILENT}
+            assert {name: spec.attributes[name] for name in told} == told
+            assert said.keys() & {"hat", "holding", "beard"} == set()
+        assert {spec.attributes["hat"] for one in shown for spec in one.anyone} > {"none"}
+        assert len({spec.attributes["clothing_colour"] for spec in face.renders}) > 1
+
+
+def test_sunglasses_go_with_a_caption_that_mentions_no_eyes() -> None:
+    specs = [spec for face in faces(Plan(faces=8, per_face=8, left_out=0.0), 1) for spec in face.renders]
+    worn = [spec.attributes["glasses"] for spec in specs]
+    assert set(worn) == {"none", "sunglasses"}
+    assert worn.count("sunglasses") / len(worn) == pytest.approx(0.2, abs=0.15)  # 1/6 against 4/6 of the world
+
+
+def test_what_captions_of_training_left_out_may_be_there() -> None:
+    often, always = (faces(Plan(faces=4, per_face=4, left_out=share), 1) for share in (0.5, 1.0))
+    bare = [sum(s.attributes["hat"] == "none" for face in some for s in face.renders) for some in (often, always)]
+    assert bare[0] > bare[1]
+    assert [face.renders for face in always] == [face.anyone for face in always]
+
+
+def test_the_code_knows_how_the_shipped_base_was_captioned() -> None:
+    recipe = load_config(DiffusionRecipe, ROOT / RECIPES / "diffusion.toml")
+    assert Plan().left_out == recipe.attribute_dropout
+    assert recipe.names is not None
+    assert recipe.names.families * recipe.names.members <= SHIPPED
+
+
+def test_guidance_of_the_plan_reaches_its_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[TextToImage] = []
+
+    def noted(_: Family, requests: list[TextToImage], batch: int | None = None) -> list[SimpleNamespace]:
+        asked.extend(requests)
+        return [SimpleNamespace(pixels_HWC=np.zeros((64, 64, 3), np.uint8)) for _ in requests]
+
+    monkeypatch.setattr(drawing, "text_to_image", noted)
+    plan = Plan(cfg_scale=3.0, cfg_start=0.3, cfg_end=0.8, cfg_rescale=0.5)
+    drawing.drawn(tiny_family(), captions(plan.model_copy(update={"captions": 3}), 1), plan, "captions")
+    assert {(one.cfg_scale, one.cfg_start, one.cfg_end, one.cfg_rescale) for one in asked} == {(3.0, 0.3, 0.8, 0.5)}
+    whole = drawing.guided_throughout(plan)
+    assert (whole.cfg_scale, whole.cfg_start, whole.cfg_end) == (3.0, 0.0, 1.0)
 
 
 def test_an_unfinished_build_does_not_ship(tmp_path: Path) -> None:

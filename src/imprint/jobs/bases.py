@@ -26,7 +26,7 @@ SMALL_PX = 256  # bases drawing smaller pictures are small networks, which want 
 RATES = {
     ("lora", True): LearningRates(unet=2e-3, text_encoder=2e-3),
     ("lora", False): LearningRates(unet=1e-4, text_encoder=1e-5),
-    ("finetune", True): LearningRates(unet=3e-4, text_encoder=5e-5),
+    ("finetune", True): LearningRates(unet=3e-4, text_encoder=3e-4),
     ("finetune", False): LearningRates(unet=2e-6, text_encoder=1e-6),
 }
 

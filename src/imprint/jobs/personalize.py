@@ -35,6 +35,7 @@ from imprint.families import Family
 from imprint.jobs.bases import NANO, base_path, default_rates, name_advice, open_base
 from imprint.jobs.class_images import draw_class
 from imprint.jobs.examination import SampleAndScore, draw_plan, plan, prepare_examiner, read_drawn
+from imprint.jobs.machine import processor
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.jobs.reporting import write_report
@@ -291,7 +292,7 @@ def _lock(recipe: PersonalizeRecipe, prepared: _Prepared, run: RunFolder) -> str
 
 
 def _machine() -> Mapping[str, Any]:
-    return {"threads": torch.get_num_threads(), "python": platform.python_version(), "machine": platform.machine()}
+    return {"threads": torch.get_num_threads(), "python": platform.python_version(), "processor": processor()}
 
 
 def _versions() -> Mapping[str, str]:

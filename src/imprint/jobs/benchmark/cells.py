@@ -23,6 +23,7 @@ from imprint.config import load_config
 from imprint.errors import OutputError
 from imprint.evaluation.judges import Pixels
 from imprint.families import Family
+from imprint.generation.conditioning import GuidanceSettings
 from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs.benchmark.exam import Ask, Asks, CellFigures, Exam, Pictures
 from imprint.jobs.benchmark.protocol import VERSION
@@ -33,7 +34,10 @@ from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.methods import apply
 from imprint.weights import load_state
 
-DRAWING = ("photos", "subject_pictures", "per_context", "class_captions", "steps", "cfg_scale", "sampler", "judge")
+GUIDING = tuple(GuidanceSettings.model_fields)
+DRAWING = (
+    "photos", "subject_pictures", "per_context", "class_captions", "steps", "cfg_scale", *GUIDING, "sampler", "judge",
+)  # fmt: skip
 SHEET_COLUMNS = 8
 
 
@@ -125,7 +129,7 @@ def draw(family: Family, asks: Asks, recipe: BenchmarkRecipe, what: str) -> Pict
 
     def group(wanted: Sequence[Ask]) -> list[Pixels]:
         nonlocal done
-        shared = {"steps": recipe.steps, "cfg_scale": recipe.cfg_scale, "sampler": recipe.sampler}
+        shared = recipe.model_dump(include={"steps", "cfg_scale", *GUIDING, "sampler"})
         requests = [TextToImage.model_validate({"prompt": a.prompt, "seed": a.seed, **shared}) for a in wanted]
         out: list[Pixels] = []
         for picture in text_to_image(family, requests, batch=recipe.batch):

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from imprint.config import Config, load_config
+from imprint.config import load_config
 from imprint.errors import ConfigError
+from imprint.generation.conditioning import GuidanceSettings
 from imprint.generation.sampling import SamplerName
 from imprint.jobs.bases import NANO, base_path
 from imprint.jobs.recipe import PersonalizeRecipe
@@ -27,7 +28,7 @@ MOST_SEED = 9_999
 RUN = (
     "method.text_encoder=true",
     "class_images.count=24", "samples.per_prompt=4", "samples.steps=12", "loop.steps=240", "loop.checkpoint_every=60",
-    "loop.keep_resumable=1",
+    "loop.ema.decay=0.97", "loop.keep_resumable=1",
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def _known(name: str) -> str:
     return name
 
 
-class BenchmarkRecipe(Config):
+class BenchmarkRecipe(GuidanceSettings):
     """Measure methods of personalisation on subjects whose ground truth is known."""
 
     methods: tuple[str, ...] = Field(default=METHODS.names(), min_length=1)

@@ -62,7 +62,7 @@ def benchmark(recipe: BenchmarkRecipe, docs: Path | None = None) -> BenchmarkRes
             tell(len(found), total)
     order = [RENDERS, BASE, *(label(method) for method in recipe.methods)]
     found.sort(key=lambda cell: order.index(cell.method))
-    setting = {"base": family.base_hash[:12], "steps": recipe.steps, "CFG": recipe.cfg_scale,
+    setting = {"base": family.base_hash[:12], "steps": recipe.steps, "CFG": guidance_words(recipe),
                "threads": torch.get_num_threads()}  # fmt: skip
     page = recipe.out / "benchmark.md"
     write_text(page, summary.page(recipe, found, setting))
@@ -70,6 +70,14 @@ def benchmark(recipe: BenchmarkRecipe, docs: Path | None = None) -> BenchmarkRes
     if docs is not None:
         summary.rewrite(docs, summary.block(recipe, found, setting))
     return BenchmarkResult(tuple(found), tuple(summary.table(found)), page, page.with_suffix(".json"))
+
+
+def guidance_words(recipe: BenchmarkRecipe) -> str:
+    """How the pictures are guided: "4", or "3 from 30% to 80% of the steps, rescaled by 0.7"."""
+    guided = f"{recipe.cfg_scale:g}"
+    if (recipe.cfg_start, recipe.cfg_end) != (0, 1):
+        guided += f" from {recipe.cfg_start:.0%} to {recipe.cfg_end:.0%} of the steps"
+    return f"{guided}, rescaled by {recipe.cfg_rescale:g}" if recipe.cfg_rescale else guided
 
 
 def _check(recipe: BenchmarkRecipe) -> None:

@@ -40,6 +40,7 @@ from imprint.nano.world.words import (
 )
 
 MAX_WORDS: Final = 50
+SILENT: Final = ("none", "plain")  # values that no caption says: who wears no hat is not said to wear none
 
 
 class Named(Protocol):
@@ -84,9 +85,9 @@ class _Chooser:
         self._said = {name: value for name, value in sorted(seen.items()) if self._rng.random() >= drop}
 
     def get(self, name: str) -> str:
-        """The value to say for an attribute, or "" when it is not said (also for "none" and "plain")."""
+        """The value to say for an attribute, or "" when it is not said."""
         value = self._said.get(name, "")
-        return "" if value in ("none", "plain") else value
+        return "" if value in SILENT else value
 
     def one(self, options: tuple[str, ...]) -> str:
         """One of the synonyms."""

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
+
+import numpy as np
 
 from imprint.jobs.nano.individuals import FREE
 from imprint.jobs.nano.rendered import HELD_OUT_SEED
 from imprint.jobs.nano.report.plan import BLOCK, Plan
-from imprint.nano.world.captions import caption, class_noun
+from imprint.nano.world.captions import SILENT, caption, class_noun
 from imprint.nano.world.spec import Spec, sample_spec
 from imprint.nano.world.subjects import SUBJECTS, subject_spec
 from imprint.nano.world.unseen import RESAMPLE, sample_seen, sample_unseen
+from imprint.nano.world.vocabulary import PERSON
 
 CAPTION_SEED = HELD_OUT_SEED + 500_000
 UNSEEN_SEED = HELD_OUT_SEED + 1_000_000
@@ -68,31 +71,56 @@ def _asked(spec: Spec, number: int) -> Asked:
 
 @dataclass(frozen=True)
 class Face:
-    """A caption of a person, and renders of whoever it might mean.
+    """A caption of a person, and renders of whom it might mean.
 
     Attributes:
         asked: the same caption from several seeds.
-        renders: as many pictures of the world that fit it; what it leaves open is drawn anew for each.
+        renders: as many pictures of the world that such a caption goes with. Captions never say that something is not
+            there, so that one without a hat nearly always goes with a picture without; what has to be left out in any
+            case, such as clothes, is as it comes.
+        anyone: as many of whoever has what the caption says, hats and all.
     """
 
     asked: Sequence[Asked]
     renders: Sequence[Spec]
+    anyone: Sequence[Spec]
 
 
 def faces(plan: Plan, seed: int, first: int = FACE_SEED) -> list[Face]:
     """Captions that say a person's gender, age, hair and place, as photos, and nothing else."""
-    return [_face(first + seed * BLOCK + n, plan.per_face) for n in range(plan.faces)]
+    return [_face(first + seed * BLOCK + n, plan) for n in range(plan.faces)]
 
 
-def _face(number: int, pictures: int) -> Face:
+def _face(number: int, plan: Plan) -> Face:
     whole = sample_spec(number, "person")
     said = {name: whole.attributes[name] for name in FACE_SAID if name in whole.attributes}
     told = replace(whole, attributes=said, style="photo")
     prompt = caption(told, number, drop=0.0)
-    others = (sample_spec(number + n * RESAMPLE, "person") for n in count(1))
-    fitting = (other for other in others if all(other.attributes[name] == value for name, value in said.items()))
-    renders = [replace(next(fitting), scene=whole.scene, style="photo") for _ in range(pictures)]
-    return Face([Asked(prompt, told, number * 100 + n) for n in range(pictures)], renders)
+    asked = [Asked(prompt, told, number * 100 + n) for n in range(plan.per_face)]
+    fitting = [_fitting(told, number, share, plan.per_face) for share in (plan.left_out, 1.0)]
+    return Face(asked, *fitting)
+
+
+def _fitting(told: Spec, number: int, left_out: float, pictures: int) -> list[Spec]:
+    """Renders that have what is told, each as likely as a caption of it says no more than that.
+
+    A caption leaves out each thing that it could say with the probability `left_out`. So by Bayes' rule a render counts
+    `left_out` to the power of what its caption would have had to leave out, beyond what every one has to. Bare heads
+    need no leaving out, hats do; sunglasses do as well, but save the eyes behind them from being mentioned.
+    """
+    always = sum(1 for name, values in PERSON.items() if name not in told.attributes and not {*values} & {*SILENT})
+
+    def fits(other: int) -> Spec | None:
+        spec = sample_spec(other, "person")
+        if any(spec.attributes[name] != value for name, value in told.attributes.items()):
+            return None
+        spec = replace(spec, scene=told.scene, style=told.style)
+        seen = {name: value for name, value in spec.visible().items() if name in PERSON and value not in SILENT}
+        left = len(seen.keys() - told.attributes.keys()) - always
+        return spec if np.random.default_rng([0xFACE, other]).random() < left_out**left else None
+
+    found = (fits(number + n * RESAMPLE) for n in count(1))
+    return list(islice((spec for spec in found if spec), pictures))
 
 
 @dataclass(frozen=True)

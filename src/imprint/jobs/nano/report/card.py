@@ -33,8 +33,10 @@ ROWS = (
     ("unseen_pairs", "both values of a pair never seen together", 3, NOT_HELD_OUT),
     ("unseen_attributes", "all attributes of these pictures", 3, NOT_HELD_OUT),
     ("unseen_renders", "the pairs on renders, where only the judge can be wrong", 3, NOT_HELD_OUT),
-    ("face_diversity", "variety of one caption's faces / of renders of it", 2, ""),
+    ("face_diversity", "variety of one caption's faces / of renders that it goes with", 2, ""),
+    ("face_diversity_anyone", "variety of one caption's faces / of renders of anyone who fits its words", 2, ""),
     ("seconds", "seconds for one picture, drawn alone", 2, ""),
+    ("seconds_guided", "seconds for one picture with guidance in every step", 2, ""),
 )
 
 
@@ -49,7 +51,7 @@ def card_text(measured: Measured, asked: Sequence[Asked], charts: Sequence[str])
     plan = measured.plan
     return CARD.format(
         version=version("imprint"), bars=_bars(measured), figures=_figures(measured), attributes=_attributes(measured),
-        base_mb=measured.base_megabytes, judge_mb=measured.judge_megabytes, threads=measured.threads, plan=plan,
+        base_mb=measured.base_megabytes, judge_mb=measured.judge_megabytes, ran_on=measured.ran_on, plan=plan,
         seeds=", ".join(str(seed) for seed in plan.seeds), worst=measured.worst,
         pairs="; ".join(f"{a[1]} + {b[1]}" for a, b in UNSEEN_PAIRS),
         shown=len(asked), captions="\n".join(f"{n}. {a.prompt}" for n, a in enumerate(asked[:CAPTIONS_SHOWN], 1)),
@@ -99,14 +101,17 @@ Licence: Apache-2.0. No picture of a real person or place was used. Weights in f
 
 ## Figures
 Seeds {seeds}: each with captions, renders and noise of its own; {plan.renders} renders, {plan.captions} captions and
-{plan.unseen} captions with unseen pairs in all. Pictures: {plan.steps} steps of {plan.sampler}, CFG {plan.cfg_scale:g},
-{threads} threads. The worst attribute is {worst}.
+{plan.unseen} captions with unseen pairs in all. Pictures: {plan.steps} steps of {plan.sampler}, CFG {plan.cfg_scale:g}
+from {plan.cfg_start:.0%} to {plan.cfg_end:.0%} of the steps, {ran_on}. The worst attribute is {worst}.
 
 {figures}
 
 Captions leave nothing out. A colour is at risk where another thing in the picture is asked to have a different colour
 that it could take as well. Faces: {plan.faces} captions for each seed that say gender, age, hair and place,
-{plan.per_face} pictures each; variety is the mean distance of the judge's features over pairs of pictures.
+{plan.per_face} pictures each; variety is the mean distance of the judge's features over pairs of pictures. Captions
+never say that something is not there: in renders that such a caption goes with, what it could have mentioned is
+{plan.left_out:.0%} as likely against its absence as in the world, as training's captions left out that much. Anyone who
+fits its words has hats, glasses, beards and balloons as people of the world have them.
 
 Pairs that no training picture shows together: {pairs}.
 
@@ -116,12 +121,15 @@ Share of right answers of the judge; the last column is what the base drew from 
 {attributes}
 
 ## Drawn by the base
-{shown} unseen captions of the first seed, none chosen.
+Unseen captions of the first seed, none chosen. In pairs: the world's picture of a caption, and on its right the base's.
+
+![the world's pictures and the base's](beside.png)
+
+{captions}
+
+{shown} captions, these among them:
 
 ![drawn](drawn.png)
-
-The first captions:
-{captions}
 
 ## The world it learnt from
 ![renders](renders.png)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imprint.families import Family
+from imprint.generation.conditioning import GuidanceSettings
 from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.jobs.nano.rendered import to_model_range
 from imprint.jobs.nano.report.asking import Asked
@@ -65,7 +66,11 @@ def seconds_a_picture(family: Family, plan: Plan) -> float:
     return (time.perf_counter() - start) / TIMED
 
 
+def guided_throughout(plan: Plan) -> Plan:
+    """The same plan with guidance in every step."""
+    return plan.model_copy(update={"cfg_start": 0.0, "cfg_end": 1.0})
+
+
 def _request(prompt: str, seed: int, plan: Plan) -> TextToImage:
-    return TextToImage(
-        prompt=prompt, steps=plan.steps, cfg_scale=plan.cfg_scale, sampler=plan.sampler, seed=seed,
-    )  # fmt: skip
+    shared = plan.model_dump(include={"steps", "cfg_scale", *GuidanceSettings.model_fields, "sampler"})
+    return TextToImage.model_validate({"prompt": prompt, "seed": seed, **shared})

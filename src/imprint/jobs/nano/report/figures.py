@@ -47,10 +47,12 @@ class SeedFigures:
         unseen_pairs: pictures in which both values of a held-out pair read as asked.
         unseen_attributes: mean accuracy of all attributes of these pictures.
         unseen_renders: the first on renders of the same, where only the judge can be wrong.
-        face_diversity: variety of the pictures of one caption against that of renders of it.
+        face_diversity: variety of the pictures of one caption against that of renders that it goes with.
+        face_diversity_anyone: the same against renders of anyone who has what it says.
         judge_ece: the judge's calibration error on renders.
         identity_auc: how surely the judge tells individuals of a class apart.
         seconds: for one picture, drawn alone.
+        seconds_guided: the same with guidance in every step.
     """
 
     seed: int
@@ -64,9 +66,11 @@ class SeedFigures:
     unseen_attributes: float | None
     unseen_renders: float | None
     face_diversity: float
+    face_diversity_anyone: float
     judge_ece: float | None
     identity_auc: float | None
     seconds: float
+    seconds_guided: float
 
     def values(self) -> dict[str, float | None]:
         """Every single figure by name, those over attributes included."""
@@ -89,6 +93,7 @@ class Measured:
         seeds: one each.
         plan: how they were measured.
         threads: that pictures were drawn with.
+        processor: its name.
         base_megabytes: of the base's weights.
         judge_megabytes: of the judge's.
         pairs_held_out: whether the base's training is known to have left out the unseen pairs.
@@ -97,6 +102,7 @@ class Measured:
     seeds: tuple[SeedFigures, ...]
     plan: Plan
     threads: int
+    processor: str
     base_megabytes: float
     judge_megabytes: float
     pairs_held_out: bool
@@ -118,6 +124,11 @@ class Measured:
         """The attribute that the base draws worst, over all seeds."""
         return min(self.attributes("drawn"), key=lambda name: self.attribute("drawn", name).mean)
 
+    @property
+    def ran_on(self) -> str:
+        """What the pictures were drawn on: "4 threads of AMD EPYC"."""
+        return f"{self.threads} threads of {self.processor}"
+
     def attributes(self, table: str) -> tuple[str, ...]:
         """The attributes of a table that every seed measured."""
         tables: list[Mapping[str, float]] = [getattr(seed, table) for seed in self.seeds]
@@ -138,6 +149,7 @@ class Measured:
             "seeds": [asdict(seed) for seed in self.seeds],
             "plan": self.plan.model_dump(mode="json"),
             "threads": self.threads,
+            "processor": self.processor,
             "megabytes": {"base": self.base_megabytes, "judge": self.judge_megabytes},
             "pairs_held_out": self.pairs_held_out,
         }

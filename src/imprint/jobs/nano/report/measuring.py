@@ -22,10 +22,11 @@ from imprint.evaluation.judges import image_features, read_attributes
 from imprint.evaluation.metrics import mean_distance
 from imprint.families import Family
 from imprint.jobs.bases import base_path, open_base
+from imprint.jobs.machine import processor
 from imprint.jobs.nano.rendered import holds_out_pairs
 from imprint.jobs.nano.report import asking
 from imprint.jobs.nano.report.asking import Asked, Face
-from imprint.jobs.nano.report.drawing import drawn, reconstructed, rendered, seconds_a_picture
+from imprint.jobs.nano.report.drawing import drawn, guided_throughout, reconstructed, rendered, seconds_a_picture
 from imprint.jobs.nano.report.figures import Measured, SeedFigures
 from imprint.jobs.nano.report.plan import Plan
 from imprint.nano import judge_folder
@@ -57,7 +58,8 @@ def measure(base: str, plan: Plan) -> tuple[Measured, Shown]:
     judge, known = Judge.open(judge_at), pairs_held_out(base_path(base))
     results = [measure_seed(family, judge, plan, seed, known) for seed in plan.seeds]
     measured = Measured(
-        seeds=tuple(figures for figures, _ in results), plan=plan, threads=torch.get_num_threads(),
+        seeds=tuple(figures for figures, _ in results), plan=plan,
+        threads=torch.get_num_threads(), processor=processor(),
         base_megabytes=_megabytes(base_path(base)), judge_megabytes=_megabytes(judge_at), pairs_held_out=known,
     )  # fmt: skip
     return measured, results[0][1]
@@ -82,6 +84,7 @@ def measure_seed(
     truths, wanted = _visible(specs), _visible([one.spec for one in asked])
     on_renders, on_drawings = read_attributes(judge, list(pictures)), read_attributes(judge, list(drawings))
     binding = colour_binding(on_drawings, wanted)
+    variety = face_variety(family, judge, asking.faces(plan, seed), plan, f"faces, seed {seed}")
     pairs = _unseen(family, judge, plan, seed) if pairs_known else (None, None, None)
     figures = SeedFigures(
         seed=seed, psnr_db=psnr,
@@ -90,9 +93,9 @@ def measure_seed(
         drawn=accuracies(on_drawings, wanted),
         binding=binding.accuracy if binding else None, swapped=binding.swapped if binding else None,
         unseen_pairs=pairs[0], unseen_attributes=pairs[1], unseen_renders=pairs[2],
-        face_diversity=face_diversity(family, judge, asking.faces(plan, seed), plan, f"faces, seed {seed}"),
+        face_diversity=variety.renders, face_diversity_anyone=variety.anyone,
         judge_ece=calibration_error(on_renders, truths), identity_auc=_identity(judge, plan, seed, family.native_px),
-        seconds=seconds_a_picture(family, plan),
+        seconds=seconds_a_picture(family, plan), seconds_guided=seconds_a_picture(family, guided_throughout(plan)),
     )  # fmt: skip
     return figures, Shown(asked[:SHOWN], drawings[:SHOWN], pictures[:SHOWN])
 
@@ -103,17 +106,34 @@ def pairs_held_out(base: Path) -> bool:
     return any(holds_out_pairs(EventLog(path)) for path in logs)
 
 
-def face_diversity(family: Family, judge: ImageJudge, faces: Sequence[Face], plan: Plan, what: str) -> float:
+@dataclass(frozen=True)
+class Variety:
+    """How the pictures of one caption differ, against renders: of whom it means, and of anyone who fits its words."""
+
+    renders: float
+    anyone: float
+
+
+def face_variety(family: Family, judge: ImageJudge, faces: Sequence[Face], plan: Plan, what: str) -> Variety:
     """Variety of the pictures of one caption against that of the world's own: mean ratio of mean pairwise distances.
 
     The renders go through the autoencoder as well, so that its blur does not count.
     """
-    drawings = drawn(family, [one for face in faces for one in face.asked], plan, what)
-    specs = [spec for face in faces for spec in face.renders]
-    _, renders = reconstructed(family, rendered(specs, family.native_px), f"{what}, rendered")
-    mine, theirs = image_features(judge, list(drawings)), image_features(judge, list(renders))
-    parts = [slice(n * plan.per_face, (n + 1) * plan.per_face) for n in range(len(faces))]
-    return float(np.mean([mean_distance(mine[part]) / max(mean_distance(theirs[part]), 1e-6) for part in parts]))
+    size = plan.per_face
+
+    def distances(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+        features = image_features(judge, list(pictures))
+        return np.array([mean_distance(features[n * size : (n + 1) * size]) for n in range(len(faces))])
+
+    def against(specs: Sequence[Spec], whose: str) -> float:
+        _, through = reconstructed(family, rendered(specs, family.native_px), f"{what}, {whose} rendered")
+        return float(np.mean(mine / np.maximum(distances(through), 1e-6)))
+
+    mine = distances(drawn(family, [one for face in faces for one in face.asked], plan, what))
+    return Variety(
+        renders=against([spec for face in faces for spec in face.renders], "whom they mean"),
+        anyone=against([spec for face in faces for spec in face.anyone], "anyone"),
+    )
 
 
 def _unseen(family: Family, judge: ImageJudge, plan: Plan, seed: int) -> tuple[float, float | None, float]:

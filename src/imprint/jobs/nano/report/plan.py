@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from imprint.config import Config
+from imprint.generation.conditioning import GuidanceSettings
 from imprint.generation.sampling import SamplerName
 
 BLOCK = 10_000  # numbers of the world that one seed may ask for: the blocks of different seeds never meet
@@ -15,7 +15,7 @@ MOST_SEEDS = 40
 Seed = Annotated[int, Field(ge=0, lt=MOST_SEEDS)]
 
 
-class Plan(Config):
+class Plan(GuidanceSettings):
     """Measure the embedded base: how many pictures of what, over which seeds."""
 
     seeds: tuple[Seed, ...] = Field(default=(1, 2, 3), min_length=1)
@@ -26,16 +26,23 @@ class Plan(Config):
     """Unseen captions to draw, shared out over the seeds."""
     unseen: int = Field(default=420, ge=1, le=100_000)
     """Captions with a pair of values that training held out, shared out over the seeds."""
-    faces: int = Field(default=8, ge=1, le=1000)
+    faces: int = Field(default=16, ge=1, le=1000)
     """Captions of people, for each seed, whose pictures are compared with each other."""
     per_face: int = Field(default=8, ge=2, le=1000)
     """Pictures of each of them."""
+    left_out: float = Field(default=0.05, ge=0, le=1)
+    """Share of the attributes that the captions of the base's training left out: how far their silence means no. The
+    default is the shipped base's; another one needs its own recipe's `attribute_dropout`."""
     individuals: int = Field(default=60, ge=2, le=2000)
     """Individuals of the world, for each seed, that the judge must tell apart."""
     steps: int = Field(default=25, ge=1, le=500)
     """Network calls for each picture."""
-    cfg_scale: float = Field(default=4.0, ge=0, le=100)
+    cfg_scale: float = Field(default=2.0, ge=0, le=100)
     """How strongly captions are followed; chosen once by `--sweep-cfg`, on captions that are not reported."""
+    cfg_start: float = Field(default=0.4, ge=0, le=1)
+    """Share of the steps at the beginning without guidance: they decide who is drawn; guided, they draw all alike."""
+    cfg_end: float = Field(default=0.8, ge=0, le=1)
+    """Share of the steps from which on nothing guides, which saves time and changes little."""
     sampler: SamplerName = "dpmpp_2m"
     """How noise becomes a picture."""
     batch: int = Field(default=16, ge=1, le=256)

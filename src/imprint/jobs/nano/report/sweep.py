@@ -16,7 +16,7 @@ from imprint.families import Family
 from imprint.jobs.bases import open_base
 from imprint.jobs.nano.report.asking import SWEEP_SEED, faces, sweep_captions
 from imprint.jobs.nano.report.drawing import drawn
-from imprint.jobs.nano.report.measuring import face_diversity
+from imprint.jobs.nano.report.measuring import face_variety
 from imprint.jobs.nano.report.plan import Plan
 from imprint.nano import judge_folder
 from imprint.nano.judge import Judge
@@ -32,6 +32,7 @@ class SweepRow:
     worst_attribute: str
     binding: float | None
     face_diversity: float
+    face_diversity_anyone: float
 
 
 def sweep_cfg(base: str, scales: Sequence[float], plan: Plan | None = None) -> tuple[SweepRow, ...]:
@@ -53,15 +54,17 @@ def _row(family: Family, judge: ImageJudge, plan: Plan) -> SweepRow:
     reading = read_attributes(judge, list(drawn(family, asked, plan, f"captions, CFG {scale:g}")))
     table, binding = accuracies(reading, wanted), colour_binding(reading, wanted)
     worst = min(table, key=lambda name: table[name])
-    varied = face_diversity(family, judge, faces(plan, 0, SWEEP_SEED), plan, f"faces, CFG {scale:g}")
-    return SweepRow(scale, fmean(table.values()), table[worst], worst, binding.accuracy if binding else None, varied)
+    varied = face_variety(family, judge, faces(plan, 0, SWEEP_SEED), plan, f"faces, CFG {scale:g}")
+    bound = binding.accuracy if binding else None
+    return SweepRow(scale, fmean(table.values()), table[worst], worst, bound, varied.renders, varied.anyone)
 
 
 def sweep_table(rows: Sequence[SweepRow]) -> list[str]:
     """The rows in Markdown."""
-    head = ["| CFG | attributes | worst | binding | faces' variety / renders' |", "|---|---|---|---|---|"]
+    head = ["| CFG | attributes | worst | binding | faces' variety / renders' | / anyone's |", f"{'|---' * 6}|"]
     return head + [
         f"| {row.cfg_scale:g} | {row.drawn:.3f} | {row.worst:.3f} ({row.worst_attribute}) "
-        f"| {'–' if row.binding is None else f'{row.binding:.3f}'} | {row.face_diversity:.2f} |"
+        f"| {'–' if row.binding is None else f'{row.binding:.3f}'} "
+        f"| {row.face_diversity:.2f} | {row.face_diversity_anyone:.2f} |"
         for row in rows
     ]
