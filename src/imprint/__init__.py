@@ -1,8 +1,8 @@
 """Imprint teaches Stable Diffusion a subject or a style from a folder of pictures, and draws with it.
 
     from imprint import GenerateRecipe, PersonalizeRecipe, generate, personalize
-    result = personalize(PersonalizeRecipe(photos="photos", name="zkz", class_word="dog"))
-    generate(GenerateRecipe(prompt="a pencil drawing of zkz dog in space", run=result.run))
+    result = personalize(PersonalizeRecipe(photos="photos", name="vvh vdyw", class_word="dog"))
+    generate(GenerateRecipe(prompt="a pencil drawing of vvh vdyw dog in space", run=result.run))
 
 Every name is imported when it is first used: importing the package loads nothing but the standard library.
 """

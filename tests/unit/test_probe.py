@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from imprint.errors import InputError
 from imprint.jobs.probe import suggesting
 from imprint.jobs.probe.candidates import CONSONANTS, VOWELS, Pool, find_candidates, pronounceable
 from imprint.jobs.probe.looking import prompt_of
+from imprint.jobs.probe.suggesting import MEANINGLESS
 from imprint.jobs.probe.texts import measure_texts
 from imprint.nano.world.names import SHIPPED, names
 from make import tiny_base, tiny_family, write_tiny_base
@@ -106,7 +108,9 @@ def test_texts_are_measured_against_ordinary_words_and_ranked() -> None:
     assert sorted(one.shift for one in ordinary)[1] == pytest.approx(1)
     assert sorted(one.norm for one in ordinary)[1] == pytest.approx(1)
     assert {one.candidate for one in ranked} == set(pool.candidates[:20])
-    assert ranked[0].shift < ranked[-1].shift or ranked[0].norm < ranked[-1].norm
+    middle = median(one.norm for one in ranked)
+    order = [(one.norm > middle, -one.shift) for one in ranked]
+    assert order == sorted(order)
 
 
 def test_a_probe_says_who_was_asked_and_that_the_judge_is_of_another_world() -> None:
@@ -132,9 +136,11 @@ def test_an_inpainting_model_is_probed_like_any_other(tmp_path: Path) -> None:
     assert result.phrase != probe(ProbeRecipe(phrase="corgi", **QUICK)).phrase
 
 
-def test_tokens_are_ordered_by_how_far_they_move_the_class() -> None:
+def test_of_words_that_mean_nothing_the_best_handle_comes_first() -> None:
     result = suggest_tokens(TokenRecipe(class_word="dog", count=2, drawn=3, texts=20, **QUICK))
-    moved = [one.distance.raw for one in (*result.proposed, *result.refused)]
+    order = [(one.distance.value > MEANINGLESS, -one.shift) for one in result.proposed]
+    assert order == sorted(order)
+    moved = [one.distance.raw for one in result.refused]
     assert moved == sorted(moved)
     assert (result.funnel.drawn, result.funnel.texts) == (3, 20)
     assert [one.text for one in result.ordinary] == ["red", "black", "striped"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from imprint.evaluation import Drawn, Examiner, Photos, class_prompt, fixed_prompts, subject_prompt
 from imprint.evaluation.judges import Pixels
@@ -73,6 +74,32 @@ def test_likeness_is_measured_on_held_out_photos_where_there_are_enough() -> Non
     assert len(examiner(held_out=0).reference_MD) == 4
     assert len(examiner(held_out=1).reference_MD) == 5
     assert len(examiner(held_out=2).reference_MD) == 2
+
+
+class Knowing(GridJudge):
+    """Knows an individual by the middle of a picture alone, whatever stands around it."""
+
+    def identity(self, pixels_BCHW: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(pixels_BCHW[:, :, 8:-8, 8:-8].mean(dim=(2, 3)) - 0.5, dim=1)
+
+
+def placed(subject: Colour, place: Colour, seed: int) -> Pixels:
+    """A square of one colour before another."""
+    picture = flat(place, seed)
+    picture[8:-8, 8:-8] = flat(subject, seed)[8:-8, 8:-8]
+    return picture
+
+
+def test_likeness_is_of_the_individual_where_the_judge_knows_it_and_not_of_its_place() -> None:
+    photos = Photos([placed(BLUE, RED, 100 + i) for i in range(4)])
+    strangers = [placed(GREEN, GREEN, i) for i in range(3)]
+    base = Drawn(strangers, [[flat(RED)]], strangers)
+    there = Drawn([placed(BLUE, GREEN, i) for i in range(3)], base.contexts, base.prior)
+    another = Drawn([placed(GREEN, RED, i) for i in range(3)], base.contexts, base.prior)
+    knows, sees = (Examiner.prepare(judge, photos, PROMPTS, base) for judge in (Knowing(), GridJudge()))
+    assert knows.score(40, there).subject > 0.95
+    assert knows.score(40, another).subject < 0.05
+    assert sees.score(40, another).subject > sees.score(40, there).subject
 
 
 def test_prompts_carry_the_name_for_the_base_and_not_for_the_judge() -> None:

@@ -1,4 +1,4 @@
-"""Is it the same individual? For judges that have an embedding of identity; others do not measure it.
+"""Is it the same individual? For judges that have an embedding of identity; others measure likeness by what they see.
 
 Reads: a judge, pictures. Writes: unit vectors and numbers. Does not: stand in for an embedding that is not there.
 """
@@ -13,7 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from imprint.errors import ModelError
-from imprint.evaluation.judges import Features, IdentityJudge, ImageJudge, Pixels, picture_batches, unit_rows
+from imprint.evaluation.judges import (
+    Features,
+    IdentityJudge,
+    ImageJudge,
+    Pixels,
+    image_features,
+    picture_batches,
+    unit_rows,
+)
 from imprint.evaluation.metrics import SAME_PHOTO, cosines
 
 NO_IDENTITY = "not measured: this judge has no identity embedding"
@@ -31,6 +39,16 @@ def identity_vectors(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features 
             return unit_rows([judge.identity(batch) for batch in picture_batches(pictures)])
     except ModelError:
         return None
+
+
+def likeness_features(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features:
+    """What likeness to a subject is measured by: who is in each picture, as unit rows (N, D).
+
+    Of a judge without an embedding of identity its image features, in which place and style weigh as much as the
+    subject: two photos of one dog in two places are hardly nearer to each other there than to any other dog's.
+    """
+    vectors_ND = identity_vectors(judge, pictures)
+    return image_features(judge, pictures) if vectors_ND is None else vectors_ND
 
 
 def identity_kept(drawn_ND: Features, real_MD: Features) -> float:

@@ -40,7 +40,8 @@ class CheckpointScore(_Frozen):
     step: int = Field(ge=0)
     """Optimiser step of the checkpoint; 0 for the base."""
     subject: Score
-    """Likeness to the photos, 0 (the base's class) .. 1 (another photo of the subject)."""
+    """Likeness to the photos, 0 (the base's class) .. 1 (another photo of the subject); by the judge's embedding of
+    identity where it has one, else by its image features."""
     prompt: Score
     """Obedience to prompts in new contexts, 0..1."""
     prior_drift: Score

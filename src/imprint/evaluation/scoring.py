@@ -13,6 +13,7 @@ import numpy as np
 
 from imprint.evaluation import metrics
 from imprint.evaluation.ground_truth import TruthProbe
+from imprint.evaluation.identity import likeness_features
 from imprint.evaluation.judges import Features, ImageJudge, Pixels, image_features, read_attributes, text_features
 from imprint.evaluation.metrics import Memorisation
 from imprint.evaluation.scorecard import CheckpointScore
@@ -79,11 +80,18 @@ class Photos:
 
 @dataclass(frozen=True)
 class Seen:
-    """The judge's features of what was drawn, in the same order as in `Drawn`."""
+    """What the judge saw in what was drawn, in the same order as in `Drawn`.
+
+    Attributes:
+        subject_ND, contexts, prior_ND: its features.
+        subject_likeness_ND, prior_likeness_ND: what likeness is measured by (`likeness_features`).
+    """
 
     subject_ND: Features
     contexts: tuple[Features, ...]
     prior_ND: Features
+    subject_likeness_ND: Features
+    prior_likeness_ND: Features
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class Examiner:
         base: what the untouched base drew.
         truth: the subject's ground truth, for individuals of the embedded world.
         instance_KD: the judge's features of the photos trained on.
-        reference_MD: the same of the photos that likeness is measured against.
+        reference_MD: of the photos that likeness is measured against, what it is measured by (`likeness_features`).
         prompts_ND: the judge's features of the prompts, without the name.
         base_seen: what the judge saw in `base`.
         scale: from raw likeness to the subject score.
@@ -123,16 +131,15 @@ class Examiner:
 
         Likeness is measured against the held-out photos where there are at least `ENOUGH_HELD_OUT`, else against all.
         """
-        instance_KD = image_features(judge, photos.instance)
-        held_out = [image_features(judge, photos.held_out)] if photos.held_out else []
-        all_KD = np.concatenate([instance_KD, *held_out])
-        reference_MD = held_out[0] if len(photos.held_out) >= ENOUGH_HELD_OUT else all_KD
+        all_KD = likeness_features(judge, [*photos.instance, *photos.held_out])
+        enough = len(photos.held_out) >= ENOUGH_HELD_OUT
+        reference_MD = all_KD[len(photos.instance) :] if enough else all_KD
         base_seen = _look(judge, base)
         return cls(
-            judge, photos, prompts, base, truth, instance_KD, reference_MD,
+            judge, photos, prompts, base, truth, image_features(judge, photos.instance), reference_MD,
             prompts_ND=text_features(judge, [prompt.plain for prompt in prompts]),
             base_seen=base_seen,
-            scale=metrics.subject_scale(base_seen.prior_ND, reference_MD, all_KD),
+            scale=metrics.subject_scale(base_seen.prior_likeness_ND, reference_MD, all_KD),
         )
 
     def base_score(self) -> CheckpointScore:
@@ -147,8 +154,8 @@ class Examiner:
             drawn: what it drew, from the seeds that the base drew from.
         """
         seen = _look(self.judge, drawn)
-        raw = metrics.subject_similarity(seen.subject_ND, self.reference_MD)
-        leak = metrics.subject_similarity(seen.prior_ND, self.reference_MD)
+        raw = metrics.subject_similarity(seen.subject_likeness_ND, self.reference_MD)
+        leak = metrics.subject_similarity(seen.prior_likeness_ND, self.reference_MD)
         similarity, agreement = self._prompt(drawn, seen)
         copies = self._copies(drawn, seen)
         truth = self.truth(drawn.subject) if self.truth else None
@@ -191,4 +198,7 @@ class Examiner:
 
 def _look(judge: ImageJudge, drawn: Drawn) -> Seen:
     contexts = tuple(image_features(judge, pictures) for pictures in drawn.contexts)
-    return Seen(image_features(judge, drawn.subject), contexts, image_features(judge, drawn.prior))
+    return Seen(
+        image_features(judge, drawn.subject), contexts, image_features(judge, drawn.prior),
+        likeness_features(judge, drawn.subject), likeness_features(judge, drawn.prior),
+    )

@@ -5,8 +5,6 @@ Reads: the shipped weights, model folders. Writes: nothing. Does not: download.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 
 from imprint.errors import ConfigError
@@ -15,7 +13,7 @@ from imprint.jobs.base_names import NANO, base_path
 from imprint.methods import Finetune, Lora
 from imprint.training.denoising import LearningRates
 
-__all__ = ["NANO", "NameAdvice", "base_path", "default_rates", "name_advice", "open_base", "token_ids"]
+__all__ = ["NANO", "base_path", "default_rates", "open_base"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 SMALL_PX = 256  # bases drawing smaller pictures are small networks, which want larger steps
@@ -29,8 +27,6 @@ RATES = {
     ("finetune", True): LearningRates(unet=3e-4, text_encoder=3e-4),
     ("finetune", False): LearningRates(unet=2e-6, text_encoder=1e-6),
 }
-
-RARE_NAMES = ("zkz", "qvx", "xjq", "vqk", "wzx")  # proposed where a name is a common word
 
 
 def open_base(base: str, dtype: str = "fp32", device: str = "cpu") -> Family:
@@ -60,30 +56,3 @@ def _check_device(device: str) -> None:
 def default_rates(method: Finetune | Lora, family: Family) -> LearningRates:
     """Learning rates for whoever gave none."""
     return RATES[method.kind, family.native_px < SMALL_PX]
-
-
-@dataclasses.dataclass(frozen=True)
-class NameAdvice:
-    """What is wrong with a subject's name, and a better one."""
-
-    warning: str
-    proposal: str
-
-
-def name_advice(family: Family, name: str) -> NameAdvice | None:
-    """Whether a name is a word that the base knows already; None when it is rare enough.
-
-    A word that the tokenizer keeps whole was common in what it was made from: the base has a meaning for it, which the
-    subject would have to replace.
-    """
-    if any(len(token_ids(family, word)) > 1 for word in name.split()):
-        return None
-    rare = next((word for word in RARE_NAMES if len(token_ids(family, word)) > 1), RARE_NAMES[0])
-    return NameAdvice(f"the name {name!r} is a common word of this base, whose meaning it would have to unlearn", rare)
-
-
-def token_ids(family: Family, word: str) -> list[int]:
-    """The tokens of a word, without start, end and padding."""
-    _, *rest = (int(token) for token in family.tokenize([word])[0])
-    end = int(family.tokenize([""])[0][1])
-    return rest[: rest.index(end)] if end in rest else rest

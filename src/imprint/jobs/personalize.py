@@ -32,10 +32,11 @@ from imprint.dataset import add_prior, build_dataset
 from imprint.errors import CheckpointError, InputError, ModelError
 from imprint.evaluation import Scorecard, choose, class_prompt, save_scorecard
 from imprint.families import Family
-from imprint.jobs.bases import NANO, base_path, default_rates, name_advice, open_base
+from imprint.jobs.bases import NANO, base_path, default_rates, open_base
 from imprint.jobs.class_images import draw_class
 from imprint.jobs.examination import SampleAndScore, draw_plan, plan, prepare_examiner, read_drawn
 from imprint.jobs.machine import processor
+from imprint.jobs.naming import name_advice
 from imprint.jobs.progress import announce
 from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.jobs.reporting import write_report
@@ -197,8 +198,8 @@ def _prepare(
 def _note(run: RunFolder, recipe: PersonalizeRecipe, family: Family, photos: PhotoSet) -> None:
     """Tell, and keep for the report, what the user should know before it starts."""
     notes = [*(f"not used: {refusal}" for refusal in photos.refused), *photos.warnings]
-    if advice := name_advice(family, recipe.name):
-        notes.append(f"{advice.warning}; a rare one is better, as {advice.proposal!r}")
+    if advice := name_advice(family, recipe.name, recipe.class_word):
+        notes.append(advice.warning + (f"; {advice.proposal!r} is better" if advice.proposal else ""))
     for note in notes:
         log.warning("%s", note)
         EventLog(run.events).append("warning", text=note)

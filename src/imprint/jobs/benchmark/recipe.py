@@ -19,7 +19,9 @@ from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.methods import METHODS
 from imprint.nano.world.subjects import SUBJECTS
 
-NAME = "zkz"  # the rare word that stands for every subject
+#: What stands for every subject: of names that mean nothing one that the base's text encoder sees well. It decides how
+#: soon a subject is learnt, or whether at all (docs/lab-log.md, "A name that can be seen").
+NAME = "vvh vdyw"
 MOST_SEED = 9_999
 
 #: The run of a method that is named and not given as a file: the same steps and class images for all of them, the
@@ -27,7 +29,7 @@ MOST_SEED = 9_999
 #: the base.
 RUN = (
     "method.text_encoder=true",
-    "class_images.count=24", "samples.per_prompt=4", "samples.steps=12", "loop.steps=240", "loop.checkpoint_every=60",
+    "class_images.count=24", "samples.per_prompt=4", "samples.steps=12", "loop.steps=360", "loop.checkpoint_every=90",
     "loop.ema.decay=0.97", "loop.keep_resumable=1",
 )  # fmt: skip
 

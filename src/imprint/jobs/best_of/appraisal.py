@@ -15,6 +15,7 @@ from imprint.errors import InputError
 from imprint.evaluation import Examiner, ImageJudge, open_judge
 from imprint.evaluation.best import PictureScores
 from imprint.evaluation.defects import DefectCheck, DefectTools, open_check
+from imprint.evaluation.identity import likeness_features
 from imprint.evaluation.judges import Features, Pixels, image_features, text_features
 from imprint.evaluation.metrics import prompt_similarity, subject_similarity
 from imprint.evaluation.scoring import NO_CLASS
@@ -74,18 +75,20 @@ class Appraiser:
         """
         found = {name: check.check(pictures, peers) for name, check in self.checks.items()}
         features_ND = image_features(self.judge, pictures)
+        subjects = self._subjects(pictures)
         return [
             PictureScores(
-                self._subject(features_ND[place : place + 1]), self._prompt(features_ND[place : place + 1]),
+                subjects[place], self._prompt(features_ND[place : place + 1]),
                 {name: findings[place] for name, findings in found.items()},
             )
             for place in range(len(pictures))
         ]  # fmt: skip
 
-    def _subject(self, features_1D: Features) -> float | None:
+    def _subjects(self, pictures: Sequence[Pixels]) -> list[float] | list[None]:
         if self.examiner is None:
-            return None
-        return self.examiner.scale(subject_similarity(features_1D, self.examiner.reference_MD))
+            return [None] * len(pictures)
+        rows_ND, reference_MD = likeness_features(self.judge, pictures), self.examiner.reference_MD
+        return [self.examiner.scale(subject_similarity(row_D[None], reference_MD)) for row_D in rows_ND]
 
     def _prompt(self, features_1D: Features) -> float | None:
         # At most 1 but for rounding.

@@ -3,7 +3,7 @@
 Reads: a base, a judge. Writes: nothing. Does not: keep what it draws.
 
 A funnel that costs little first: the vocabulary, then texts of up to `texts` candidates, then pictures of the best
-`drawn` of them.
+`drawn` of them. Of words that mean nothing, the one that the text encoder sees best is the best name.
 """
 
 from __future__ import annotations
@@ -121,11 +121,13 @@ def suggest_tokens(recipe: TokenRecipe) -> TokenResult:
     drawn, word = texts[: recipe.drawn], recipe.class_word
     asked = class_asked(recipe, word, [one.candidate.text for one in drawn])
     looks = look(family, recipe, [*ends_asked(recipe), *asked])
-    found = sorted((_figures(looks, word, one) for one in drawn), key=lambda one: one.distance.raw)
-    free = tuple(one for one in found if one.distance.value <= NEARLY)[: recipe.count]
+    found = [_figures(looks, word, one) for one in drawn]
+    free = sorted((one for one in found if one.distance.value <= NEARLY), key=_least_meaning_best_seen)
     of_class = measured(family, looks, word)
     return TokenResult(
-        proposed=free, refused=tuple(one for one in found if one.distance.value > NEARLY),
+        proposed=tuple(free[: recipe.count]), refused=tuple(sorted(
+            (one for one in found if one.distance.value > NEARLY), key=lambda one: one.distance.raw,
+        )),
         ordinary=tuple(_figures(looks, word, one) for one in ordinary), of_class=of_class,
         funnel=Funnel(pool.vocabulary, pool.whole, pool.strings, len(texts), len(drawn)),
         witness=witness(recipe), remarks=(*doubts(looks), *class_doubts(of_class), *_shortage(recipe, len(free))),
@@ -151,6 +153,11 @@ def _figures(looks: Looks, class_word: str, text: TextFigures) -> TokenFigures:
     )
 
 
+def _least_meaning_best_seen(one: TokenFigures) -> tuple[bool, float]:
+    """The order of proposals: those that leave the pictures as they are, and of these the best handle first."""
+    return one.distance.value > MEANINGLESS, -one.shift
+
+
 def _reason(moved: Estimate) -> str:
     if moved.value <= MEANINGLESS:
         return "class as without it"
@@ -158,6 +165,6 @@ def _reason(moved: Estimate) -> str:
 
 
 def _shortage(recipe: TokenRecipe, found: int) -> list[str]:
-    if found == recipe.count:
+    if found >= recipe.count:
         return []
     return [f"only {found} of the {recipe.drawn} words drawn are free of meaning; draw more with --set drawn"]

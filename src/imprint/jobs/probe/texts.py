@@ -3,18 +3,15 @@
 Reads: a family. Writes: numbers. Does not: draw.
 """
 
-# B texts, N places of a window, D text width
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from imprint.families import Family
+from imprint.jobs.naming import encoding_shifts
 from imprint.jobs.probe.candidates import Candidate
 from imprint.jobs.probe.looking import prompt_of
 from imprint.jobs.probe.recipe import TokenRecipe
@@ -45,8 +42,9 @@ def measure_texts(
 ) -> tuple[list[TextFigures], list[TextFigures]]:
     """Measure candidates by their texts.
 
-    Returns: those of the recipe's ordinary words, and those of the candidates, the least meaning first, by the mean of
-        their ranks in shift and in norm.
+    Returns: those of the recipe's ordinary words, and those of the candidates: first the half with the shorter vectors,
+        which were trained least, and there what the text encoder sees best. A name that it does not see is no handle
+        to learn a subject by; whether one means something is left to the pictures.
     """
     ordinary = [Candidate(word, tuple(family.token_ids(word))) for word in recipe.ordinary]
     words = [*ordinary, *candidates]
@@ -57,35 +55,20 @@ def measure_texts(
         TextFigures(word, shift / shift_unit, norm / norm_unit)
         for word, shift, norm in zip(words, shifts, norms, strict=True)
     ]
-    order = np.argsort(_ranks(shifts[first:]) + _ranks(norms[first:]), kind="stable")
+    trained = np.array(norms[first:]) > np.median(norms[first:])
+    order = np.lexsort((-np.array(shifts[first:]), trained))
     return figures[:first], [figures[first + int(place)] for place in order]
-
-
-def _ranks(values: Sequence[float]) -> NDArray[np.intp]:
-    return np.argsort(np.argsort(values, kind="stable"))
 
 
 def _shifts(family: Family, recipe: TokenRecipe, candidates: Sequence[Candidate]) -> list[float]:
     """1 - cosine of the encoding of the class prompt with and without each candidate, 0..2."""
-    class_D = _encodings(family, [prompt_of(recipe, recipe.class_word)])[0]
-    tell = announce("texts")
+    class_text, tell = prompt_of(recipe, recipe.class_word), announce("texts")
     found: list[float] = []
     for start in range(0, len(candidates), TEXT_BATCH):
         prompts = [prompt_of(recipe, one.text, recipe.class_word) for one in candidates[start : start + TEXT_BATCH]]
-        cosine_B = torch.cosine_similarity(_encodings(family, prompts), class_D[None], dim=1)
-        found += [float(value) for value in 1.0 - cosine_B]
+        found += encoding_shifts(family, class_text, prompts)
         tell(len(found), len(candidates))
     return found
-
-
-def _encodings(family: Family, prompts: Sequence[str]) -> Tensor:
-    """The mean of each prompt's hidden states over its whole window, float64 (B, D).
-
-    Cross-attention reads every place, padding included, which in CLIP carries what stands before it. The end token
-    alone, CLIP's own summary, tells nothing here: any word in pieces throws it far off (docs/lab-log.md).
-    """
-    with torch.no_grad():
-        return family.encode_text(list(prompts)).text_BND.double().mean(dim=1).cpu()
 
 
 def _norms(family: Family, candidates: Sequence[Candidate]) -> list[float]:

@@ -12,7 +12,7 @@ import numpy as np
 LETTERS: Final = "bcdfghjklmnpqrstvwxyz"
 SHIPPED: Final = 300  # names that the shipped base has read: 300 for 400 steps, then the first 90 (docs/lab-log.md)
 #: Never given to an individual of the world: names to teach a subject by, here and in the guides of other tools.
-KEPT_FREE: Final = frozenset({"zkz", "qvx", "xjq", "vqk", "wzx", "qqv", "sks", "xyz"})
+KEPT_FREE: Final = frozenset({"zkz", "qvx", "xjq", "vqk", "wzx", "qqv", "sks", "xyz", "vdyw", "vvh"})
 
 
 def names(count: int) -> tuple[str, ...]:
