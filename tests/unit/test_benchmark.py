@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from imprint.jobs.benchmark.cells import cell_key, keep_figures, kept_figures
 from imprint.jobs.benchmark.exam import Ask, Asks
 from imprint.jobs.benchmark.recipe import run_recipe
 from imprint.jobs.benchmark.summary import BEGIN, END, rewrite, summarise, table
+from imprint.methods import METHODS
 from imprint.nano.world.render import render
 from imprint.nano.world.subjects import SUBJECTS
 from imprint.nano.world.unseen import unseen
@@ -29,6 +31,7 @@ from tiny_run import JUDGE
 pytestmark = pytest.mark.unit
 
 SUBJECT = "biscuit"
+PAGE = Path(__file__).parents[2] / "docs" / "personalisation-benchmark.md"
 FEW = {"subject_pictures": 2, "per_context": 1, "class_captions": 2, "steps": 1, "photos": 3, "judge": JUDGE}
 SHORT = ("loop.steps=2", "loop.checkpoint_every=2", "class_images.count=2", "class_images.steps=1",
          "samples.per_prompt=2", "samples.steps=1", "method.lora.rank=2", "batch_size=1")  # fmt: skip
@@ -270,6 +273,24 @@ def test_a_page_is_rewritten_between_its_marks_only(tmp_path: Path) -> None:
     page.write_text("no marks")
     with pytest.raises(InputError, match="no place for the table"):
         rewrite(page, "new")
+
+
+def test_the_published_table_is_that_of_the_published_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No cell is made again, so the cells are those of today's protocol, base and recipe; the page says what they say.
+    def refuse(*_: object) -> None:
+        raise AssertionError("a published cell is missing, or was measured in another way")
+
+    for name in ("finished_run", "draw"):
+        monkeypatch.setattr(cells, name, refuse)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    published = PAGE.with_name("benchmark-cells")
+    shutil.copytree(published, tmp_path / "out")
+    methods = tuple(sorted(path.name for path in published.iterdir() if path.name in METHODS))
+    seeds = tuple(sorted(int(path.stem.partition("-")[2]) for path in (published / methods[0] / SUBJECT).iterdir()))
+    page = tmp_path / "page.md"
+    shutil.copyfile(PAGE, page)
+    benchmark(BenchmarkRecipe(methods=methods, seeds=seeds, out=tmp_path / "out"), page)
+    assert page.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
 
 
 def test_the_command_line_reaches_the_recipe(

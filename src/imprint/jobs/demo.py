@@ -23,7 +23,7 @@ from imprint.training.ema import Ema
 from imprint.training.loop import LoopConfig
 
 SUBJECT = "biscuit"
-NAME = "vvh vdyw"  # means nothing, and the base's text encoder sees it (docs/lab-log.md, "A name that can be seen")
+NAME = "vvh vdyw"  # the base's text encoder sees it (docs/lab-log.md, "A name that can be seen")
 PHOTOS = 8
 FIRST_SEED = 100
 

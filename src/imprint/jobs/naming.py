@@ -44,7 +44,7 @@ def name_advice(family: Family, name: str, class_word: str = "") -> NameAdvice |
         name: of the subject.
         class_word: what the subject is; without one only the first is looked at.
     """
-    if all(len(token_ids(family, word)) == 1 for word in name.split()):
+    if all(len(family.token_ids(word)) == 1 for word in name.split()):
         warning = f"the name {name!r} is a common word of this base, whose meaning it would have to unlearn"
         return NameAdvice(warning, _better(family, name, class_word))
     if class_word and (seen := visibility(family, [name], class_word)[0]) < SEEN:
@@ -71,16 +71,9 @@ def encoding_shifts(family: Family, prompt: str, others: Sequence[str]) -> list[
     return [float(value) for value in 1.0 - cosine_B]
 
 
-def token_ids(family: Family, word: str) -> list[int]:
-    """The tokens of a word, without start, end and padding."""
-    _, *rest = (int(token) for token in family.tokenize([word])[0])
-    end = int(family.tokenize([""])[0][1])
-    return rest[: rest.index(end)] if end in rest else rest
-
-
 def _better(family: Family, name: str, class_word: str) -> str | None:
     """The first rare name that is seen, else the one that is seen best."""
-    rare = [word for word in RARE_NAMES if word != name and len(token_ids(family, word)) > 1]
+    rare = [word for word in RARE_NAMES if word != name and len(family.token_ids(word)) > 1]
     if not rare or not class_word:
         return next(iter(rare), None)
     seen = dict(zip(rare, visibility(family, rare, class_word), strict=True))

@@ -19,8 +19,8 @@ from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.methods import METHODS
 from imprint.nano.world.subjects import SUBJECTS
 
-#: What stands for every subject: of names that mean nothing one that the base's text encoder sees well. It decides how
-#: soon a subject is learnt, or whether at all (docs/lab-log.md, "A name that can be seen").
+#: What stands for every subject: no caption says it, and the base's text encoder sees it well, which decides how soon a
+#: subject is learnt, or whether at all (docs/lab-log.md, "A name that can be seen").
 NAME = "vvh vdyw"
 MOST_SEED = 9_999
 

@@ -124,7 +124,7 @@ def result_json(recipe: BenchmarkRecipe, cells: Sequence[Cell], setting: Mapping
 
 
 def block(recipe: BenchmarkRecipe, cells: Sequence[Cell], setting: Mapping[str, Any]) -> str:
-    """The main table with what it was measured on: what stands between the marks of a page."""
+    """The tables with what they were measured on: what stands between the marks of a page."""
     if not cells:
         return NOT_MEASURED
     known = any(cell.figures.identity is not None for cell in cells)
@@ -134,17 +134,18 @@ def block(recipe: BenchmarkRecipe, cells: Sequence[Cell], setting: Mapping[str, 
         "Mean ± deviation over subjects (mean deviation over seeds).",
         "", *table(cells), *([] if known else ["", f"Identity: {NO_IDENTITY}."]),
     ]  # fmt: skip
+    for method, own in by_method(cells).items():
+        lines += ["", f"**{method}**, mean over seeds ± deviation:", "", *subject_table(own)]
     return "\n".join(lines)
 
 
 def page(recipe: BenchmarkRecipe, cells: Sequence[Cell], setting: Mapping[str, Any]) -> str:
-    """The whole page: the main table, each method by subjects, and contact sheets of the first seed."""
+    """The whole page: the tables, what the judge reads, and contact sheets of the first seed."""
     parts = ["# Benchmark of personalisation", block(recipe, cells, setting)]
     parts += ["## What the judge reads", _readable(cells)]
     for method, own in by_method(cells).items():
-        parts += [f"## {method}", "Mean over seeds ± deviation.", "\n".join(subject_table(own))]
-        sheets = [cell for cell in own if cell.run is not None and cell.seed == recipe.seeds[0]]
-        parts += [_sheet(recipe, cell) for cell in sheets]
+        if sheets := [cell for cell in own if cell.run is not None and cell.seed == recipe.seeds[0]]:
+            parts += [f"## Drawn by {method}", *(_sheet(recipe, cell) for cell in sheets)]
     return "\n\n".join(parts) + "\n"
 
 
