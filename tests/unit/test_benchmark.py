@@ -19,7 +19,7 @@ from imprint.jobs.benchmark import BenchmarkRecipe, Cell, CellFigures, Exam, Pic
 from imprint.jobs.benchmark import running as job
 from imprint.jobs.benchmark.cells import cell_key, keep_figures, kept_figures
 from imprint.jobs.benchmark.exam import Ask, Asks
-from imprint.jobs.benchmark.recipe import run_recipe
+from imprint.jobs.benchmark.recipe import NAME, run_recipe
 from imprint.jobs.benchmark.summary import BEGIN, END, rewrite, summarise, table
 from imprint.methods import METHODS
 from imprint.nano.world.render import render
@@ -208,7 +208,7 @@ def test_a_file_is_a_method_of_its_own(tmp_path: Path) -> None:
     file.write_text('seed = 9\nphotos = "x"\nname = "y"\n[method]\nkind = "lora"\nrank = 3\n')
     recipe = tiny(tmp_path / "out", methods=(str(file),), settings=())
     wanted = run_recipe(recipe, str(file), SUBJECT, 4, tmp_path / "photos")
-    assert (wanted.method.model_dump()["rank"], wanted.seed, wanted.name, wanted.truth) == (3, 4, "zkz", SUBJECT)
+    assert (wanted.method.model_dump()["rank"], wanted.seed, wanted.name, wanted.truth) == (3, 4, NAME, SUBJECT)
     assert wanted.out == (tmp_path / "out" / "tiny" / SUBJECT / "seed-4").absolute()
 
 
@@ -217,7 +217,7 @@ def test_settings_reach_every_run(tmp_path: Path) -> None:
     assert (wanted.loop.steps, wanted.loop.keep_resumable, wanted.class_images.count) == (2, 1, 2)
     assert wanted.method.model_dump()["rank"] == 2
     full = run_recipe(tiny(tmp_path, settings=()), "finetune", SUBJECT, 1, tmp_path)
-    assert (full.method.kind, full.loop.steps) == ("finetune", 240)
+    assert (full.method.kind, full.loop.steps) == ("finetune", 360)
     assert full.loop.ema is not None
     assert full.loop.ema.decay == 0.97
 
