@@ -19,9 +19,10 @@ from imprint.jobs.benchmark import BenchmarkRecipe, Cell, CellFigures, Exam, Pic
 from imprint.jobs.benchmark import running as job
 from imprint.jobs.benchmark.cells import cell_key, keep_figures, kept_figures
 from imprint.jobs.benchmark.exam import Ask, Asks
-from imprint.jobs.benchmark.recipe import NAME, run_recipe
+from imprint.jobs.benchmark.recipe import run_recipe
 from imprint.jobs.benchmark.summary import BEGIN, END, rewrite, summarise, table
 from imprint.methods import METHODS
+from imprint.nano.world.names import SUBJECT_NAME
 from imprint.nano.world.render import render
 from imprint.nano.world.subjects import SUBJECTS
 from imprint.nano.world.unseen import unseen
@@ -208,7 +209,7 @@ def test_a_file_is_a_method_of_its_own(tmp_path: Path) -> None:
     file.write_text('seed = 9\nphotos = "x"\nname = "y"\n[method]\nkind = "lora"\nrank = 3\n')
     recipe = tiny(tmp_path / "out", methods=(str(file),), settings=())
     wanted = run_recipe(recipe, str(file), SUBJECT, 4, tmp_path / "photos")
-    assert (wanted.method.model_dump()["rank"], wanted.seed, wanted.name, wanted.truth) == (3, 4, NAME, SUBJECT)
+    assert (wanted.method.model_dump()["rank"], wanted.seed, wanted.name, wanted.truth) == (3, 4, SUBJECT_NAME, SUBJECT)
     assert wanted.out == (tmp_path / "out" / "tiny" / SUBJECT / "seed-4").absolute()
 
 

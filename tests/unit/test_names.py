@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from imprint.jobs.benchmark.recipe import NAME
 from imprint.jobs.naming import RARE_NAMES
 from imprint.jobs.nano.diffusion import CaptionedLatents, DiffusionRecipe
 from imprint.jobs.nano.named import NamedIndividuals, Names, open_named
 from imprint.jobs.nano.rendered import RenderedWorld, render_world
 from imprint.jobs.nano.stages import World
 from imprint.nano.world.captions import class_noun, named_caption
-from imprint.nano.world.names import KEPT_FREE, names
+from imprint.nano.world.names import KEPT_FREE, SUBJECT_NAME, names
 from imprint.nano.world.spec import sample_spec
 from imprint.nano.world.unseen import held
 from imprint.nano.world.words import SCENE_PHRASES, STYLE_PHRASES, STYLE_TAILS
@@ -33,7 +32,7 @@ def test_names_differ_and_the_first_ones_stay() -> None:
 
 def test_names_to_teach_subjects_by_are_kept_free() -> None:
     assert not KEPT_FREE & set(names(9000))
-    assert {word for name in (NAME, *RARE_NAMES) for word in name.split()} <= KEPT_FREE
+    assert {word for name in (SUBJECT_NAME, *RARE_NAMES) for word in name.split()} <= KEPT_FREE
 
 
 def test_more_names_than_there_are_is_an_error() -> None:

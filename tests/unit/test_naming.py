@@ -6,8 +6,8 @@ import pytest
 
 from imprint.families import Family
 from imprint.jobs.bases import open_base
-from imprint.jobs.benchmark.recipe import NAME
 from imprint.jobs.naming import RARE_NAMES, SEEN, encoding_shifts, name_advice, visibility
+from imprint.nano.world.names import SUBJECT_NAME
 from imprint.nano.world.subjects import SUBJECTS
 
 pytestmark = pytest.mark.unit
@@ -29,8 +29,8 @@ def test_an_ordinary_word_is_seen_as_well_as_ordinary_words(nano: Family) -> Non
 
 @pytest.mark.parametrize("class_word", sorted({subject.class_word for subject in SUBJECTS.values()}))
 def test_the_name_of_the_benchmark_is_seen_before_every_class(nano: Family, class_word: str) -> None:
-    assert visibility(nano, [NAME], class_word)[0] > 2 * SEEN
-    assert name_advice(nano, NAME, class_word) is None
+    assert visibility(nano, [SUBJECT_NAME], class_word)[0] > 2 * SEEN
+    assert name_advice(nano, SUBJECT_NAME, class_word) is None
 
 
 def test_a_name_that_the_text_encoder_does_not_see_is_told_with_one_that_it_sees(nano: Family) -> None:

@@ -13,15 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from imprint.errors import ModelError
-from imprint.evaluation.judges import (
-    Features,
-    IdentityJudge,
-    ImageJudge,
-    Pixels,
-    image_features,
-    picture_batches,
-    unit_rows,
-)
+from imprint.evaluation.judges import Features, IdentityJudge, ImageJudge, Pixels, picture_batches, unit_rows
 from imprint.evaluation.metrics import SAME_PHOTO, cosines
 
 NO_IDENTITY = "not measured: this judge has no identity embedding"
@@ -41,14 +33,15 @@ def identity_vectors(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features 
         return None
 
 
-def likeness_features(judge: ImageJudge, pictures: Sequence[Pixels]) -> Features:
-    """What likeness to a subject is measured by: who is in each picture, as unit rows (N, D).
+def likeness_features(judge: ImageJudge, pictures: Sequence[Pixels], seen_ND: Features) -> Features:
+    """What likeness to a subject is measured by: who is in each picture, as unit rows.
 
-    Of a judge without an embedding of identity its image features, in which place and style weigh as much as the
-    subject: two photos of one dog in two places are hardly nearer to each other there than to any other dog's.
+    Of a judge without an embedding of identity `seen_ND`, its image features of these pictures. Place and style weigh
+    as much as the subject there: two photos of one dog in two places are hardly nearer to each other than to any
+    other dog's.
     """
     vectors_ND = identity_vectors(judge, pictures)
-    return image_features(judge, pictures) if vectors_ND is None else vectors_ND
+    return seen_ND if vectors_ND is None else vectors_ND
 
 
 def identity_kept(drawn_ND: Features, real_MD: Features) -> float:

@@ -131,12 +131,13 @@ class Examiner:
 
         Likeness is measured against the held-out photos where there are at least `ENOUGH_HELD_OUT`, else against all.
         """
-        all_KD = likeness_features(judge, [*photos.instance, *photos.held_out])
-        enough = len(photos.held_out) >= ENOUGH_HELD_OUT
-        reference_MD = all_KD[len(photos.instance) :] if enough else all_KD
+        every, trained_on = [*photos.instance, *photos.held_out], len(photos.instance)
+        seen_KD = image_features(judge, every)
+        all_KD = likeness_features(judge, every, seen_KD)
+        reference_MD = all_KD[trained_on:] if len(photos.held_out) >= ENOUGH_HELD_OUT else all_KD
         base_seen = _look(judge, base)
         return cls(
-            judge, photos, prompts, base, truth, image_features(judge, photos.instance), reference_MD,
+            judge, photos, prompts, base, truth, seen_KD[:trained_on], reference_MD,
             prompts_ND=text_features(judge, [prompt.plain for prompt in prompts]),
             base_seen=base_seen,
             scale=metrics.subject_scale(base_seen.prior_likeness_ND, reference_MD, all_KD),
@@ -198,7 +199,8 @@ class Examiner:
 
 def _look(judge: ImageJudge, drawn: Drawn) -> Seen:
     contexts = tuple(image_features(judge, pictures) for pictures in drawn.contexts)
+    subject_ND, prior_ND = image_features(judge, drawn.subject), image_features(judge, drawn.prior)
     return Seen(
-        image_features(judge, drawn.subject), contexts, image_features(judge, drawn.prior),
-        likeness_features(judge, drawn.subject), likeness_features(judge, drawn.prior),
+        subject_ND, contexts, prior_ND,
+        likeness_features(judge, drawn.subject, subject_ND), likeness_features(judge, drawn.prior, prior_ND),
     )

@@ -16,6 +16,7 @@ from imprint.jobs.examination import numbered, pixels
 from imprint.jobs.personalize import PersonalizeResult, personalize
 from imprint.jobs.recipe import ClassImages, PersonalizeRecipe, Samples
 from imprint.methods import Lora
+from imprint.nano.world.names import SUBJECT_NAME
 from imprint.nano.world.render import render
 from imprint.nano.world.subjects import SUBJECTS, subject_spec
 from imprint.training.denoising import LearningRates
@@ -23,7 +24,6 @@ from imprint.training.ema import Ema
 from imprint.training.loop import LoopConfig
 
 SUBJECT = "biscuit"
-NAME = "vvh vdyw"  # the base's text encoder sees it (docs/lab-log.md, "A name that can be seen")
 PHOTOS = 8
 FIRST_SEED = 100
 
@@ -50,7 +50,7 @@ def demo_recipe(photos: Path, out: Path, subject: str = SUBJECT) -> PersonalizeR
     The text encoder learns as well: only it can tell the named prompt from that of the class so soon (docs/lab-log.md).
     """
     return PersonalizeRecipe(
-        photos=photos, name=NAME, class_word=SUBJECTS[subject].class_word, out=out, truth=subject,
+        photos=photos, name=SUBJECT_NAME, class_word=SUBJECTS[subject].class_word, out=out, truth=subject,
         class_images=ClassImages(count=24), samples=Samples(per_prompt=4, steps=12), seed=1,
         method=Lora(rank=16, alpha=16, text_encoder=True),
         # Large steps, averaged: without the average one checkpoint is worse than the one before (docs/lab-log.md).

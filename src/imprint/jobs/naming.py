@@ -6,7 +6,7 @@ Reads: a family. Writes: numbers and advice. Does not: draw, or know whose name 
 # B texts, D text width
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -21,7 +21,8 @@ RARE_NAMES = ("zkz", "qvx", "vqk", "vdyw", "vvh vdyw")  # proposed where a name 
 #: Of what ordinary words move the encoding of a text. On the embedded base names below this were learnt late or not at
 #: all, those above it within 360 steps (docs/lab-log.md, "A name that can be seen").
 SEEN = 0.15
-LEAST = 1e-9  # of a shift that others are divided by
+LEAST = 1e-9  # of a shift or a norm that others are divided by
+TEXT_BATCH = 128  # texts encoded at a time: 30 MB of hidden states at the width of Stable Diffusion 1
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,17 @@ def visibility(family: Family, names: Sequence[str], class_word: str) -> list[fl
     return [shift / unit for shift in shifts[len(ORDINARY) :]]
 
 
-def encoding_shifts(family: Family, prompt: str, others: Sequence[str]) -> list[float]:
-    """1 - cosine of the encodings of a prompt and of each other one, 0..2."""
+def encoding_shifts(
+    family: Family, prompt: str, others: Sequence[str], tell: Callable[[int, int], object] = lambda _done, _total: None
+) -> list[float]:
+    """1 - cosine of the encodings of a prompt and of each other one, 0..2; `tell` hears how many of them are done."""
     first_D = _encodings(family, [prompt])[0]
-    cosine_B = torch.cosine_similarity(_encodings(family, others), first_D[None], dim=1)
-    return [float(value) for value in 1.0 - cosine_B]
+    found: list[float] = []
+    for start in range(0, len(others), TEXT_BATCH):
+        encodings_BD = _encodings(family, others[start : start + TEXT_BATCH])
+        found += [float(value) for value in 1.0 - torch.cosine_similarity(encodings_BD, first_D[None], dim=1)]
+        tell(len(found), len(others))
+    return found
 
 
 def _better(family: Family, name: str, class_word: str) -> str | None:

@@ -18,7 +18,8 @@ from imprint.evaluation.judges import Features, Pixels, image_features, read_att
 from imprint.evaluation.metrics import mean_distance, memorisation
 from imprint.jobs.benchmark import protocol
 from imprint.jobs.benchmark.protocol import PHOTO_STYLE, Context
-from imprint.jobs.benchmark.recipe import NAME, BenchmarkRecipe
+from imprint.jobs.benchmark.recipe import BenchmarkRecipe
+from imprint.nano.world.names import SUBJECT_NAME
 from imprint.nano.world.render import render
 from imprint.nano.world.spec import Spec
 from imprint.nano.world.subjects import SUBJECTS
@@ -132,7 +133,8 @@ class Exam:
         return cls(
             subject, recipe, judge, fit_truth(judge, subject, through=through),
             [render(spec) for spec in protocol.photo_specs(subject, recipe.photos)],
-            protocol.contexts(subject, NAME, recipe.photos), image_features(judge, real), identity_vectors(judge, real),
+            protocol.contexts(subject, SUBJECT_NAME, recipe.photos),
+            image_features(judge, real), identity_vectors(judge, real),
         )  # fmt: skip
 
     def asks(self, seed: int, *, named: bool = True) -> Asks:
@@ -143,7 +145,7 @@ class Exam:
             named: with the subject's name; without it the untouched base can be asked the same.
         """
         recipe, word, first = self.recipe, SUBJECTS[self.subject].class_word, seed * 10 * NOISE_BLOCK
-        prompt = subject_prompt(NAME if named else "", word)
+        prompt = subject_prompt(SUBJECT_NAME if named else "", word)
         texts = [context.prompt if named else context.plain for context in self.contexts]
         captions = protocol.class_captions(self.class_specs(seed))
         return Asks(

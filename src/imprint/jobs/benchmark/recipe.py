@@ -17,11 +17,9 @@ from imprint.generation.sampling import SamplerName
 from imprint.jobs.bases import NANO, base_path
 from imprint.jobs.recipe import PersonalizeRecipe
 from imprint.methods import METHODS
+from imprint.nano.world.names import SUBJECT_NAME
 from imprint.nano.world.subjects import SUBJECTS
 
-#: What stands for every subject: no caption says it, and the base's text encoder sees it well, which decides how soon a
-#: subject is learnt, or whether at all (docs/lab-log.md, "A name that can be seen").
-NAME = "vvh vdyw"
 MOST_SEED = 9_999
 
 #: The run of a method that is named and not given as a file: the same steps and class images for all of them, the
@@ -89,7 +87,7 @@ def run_recipe(recipe: BenchmarkRecipe, method: str, subject: str, seed: int, ph
     """
     base = recipe.base if recipe.base == NANO else str(base_path(recipe.base).absolute())
     given: dict[str, Any] = {
-        "photos": photos.absolute(), "name": NAME, "class_word": SUBJECTS[subject].class_word, "truth": subject,
+        "photos": photos.absolute(), "name": SUBJECT_NAME, "class_word": SUBJECTS[subject].class_word, "truth": subject,
         "base": base, "judge": recipe.judge, "seed": seed, "out": cell_folder(recipe, method, subject, seed).absolute(),
     }  # fmt: skip
     if method in METHODS:

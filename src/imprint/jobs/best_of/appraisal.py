@@ -75,7 +75,7 @@ class Appraiser:
         """
         found = {name: check.check(pictures, peers) for name, check in self.checks.items()}
         features_ND = image_features(self.judge, pictures)
-        subjects = self._subjects(pictures)
+        subjects = self._subjects(pictures, features_ND)
         return [
             PictureScores(
                 subjects[place], self._prompt(features_ND[place : place + 1]),
@@ -84,11 +84,11 @@ class Appraiser:
             for place in range(len(pictures))
         ]  # fmt: skip
 
-    def _subjects(self, pictures: Sequence[Pixels]) -> list[float] | list[None]:
+    def _subjects(self, pictures: Sequence[Pixels], features_ND: Features) -> list[float] | list[None]:
         if self.examiner is None:
             return [None] * len(pictures)
-        rows_ND, reference_MD = likeness_features(self.judge, pictures), self.examiner.reference_MD
-        return [self.examiner.scale(subject_similarity(row_D[None], reference_MD)) for row_D in rows_ND]
+        rows_ND = likeness_features(self.judge, pictures, features_ND)
+        return [self.examiner.scale(subject_similarity(row_D[None], self.examiner.reference_MD)) for row_D in rows_ND]
 
     def _prompt(self, features_1D: Features) -> float | None:
         # At most 1 but for rounding.

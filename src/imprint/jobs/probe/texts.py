@@ -11,14 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from imprint.families import Family
-from imprint.jobs.naming import encoding_shifts
+from imprint.jobs.naming import LEAST, encoding_shifts
 from imprint.jobs.probe.candidates import Candidate
 from imprint.jobs.probe.looking import prompt_of
 from imprint.jobs.probe.recipe import TokenRecipe
 from imprint.jobs.progress import announce
-
-TEXT_BATCH = 128  # texts encoded at a time: 30 MB of hidden states at the width of Stable Diffusion 1
-LEAST = 1e-9  # of a shift or a norm that others are divided by
 
 
 @dataclass(frozen=True)
@@ -62,13 +59,8 @@ def measure_texts(
 
 def _shifts(family: Family, recipe: TokenRecipe, candidates: Sequence[Candidate]) -> list[float]:
     """1 - cosine of the encoding of the class prompt with and without each candidate, 0..2."""
-    class_text, tell = prompt_of(recipe, recipe.class_word), announce("texts")
-    found: list[float] = []
-    for start in range(0, len(candidates), TEXT_BATCH):
-        prompts = [prompt_of(recipe, one.text, recipe.class_word) for one in candidates[start : start + TEXT_BATCH]]
-        found += encoding_shifts(family, class_text, prompts)
-        tell(len(found), len(candidates))
-    return found
+    prompts = [prompt_of(recipe, one.text, recipe.class_word) for one in candidates]
+    return encoding_shifts(family, prompt_of(recipe, recipe.class_word), prompts, announce("texts"))
 
 
 def _norms(family: Family, candidates: Sequence[Candidate]) -> list[float]:

@@ -11,6 +11,9 @@ import numpy as np
 
 LETTERS: Final = "bcdfghjklmnpqrstvwxyz"
 SHIPPED: Final = 300  # names that the shipped base has read: 300 for 400 steps, then the first 90 (docs/lab-log.md)
+#: What the benchmark and the demo call their subjects: the base's text encoder sees it well, which decides how soon a
+#: subject is learnt, or whether at all (docs/lab-log.md, "A name that can be seen").
+SUBJECT_NAME: Final = "vvh vdyw"
 #: Never given to an individual of the world: names to teach a subject by, here and in the guides of other tools.
 KEPT_FREE: Final = frozenset({"zkz", "qvx", "xjq", "vqk", "wzx", "qqv", "sks", "xyz", "vdyw", "vvh"})
 
