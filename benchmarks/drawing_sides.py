@@ -5,6 +5,7 @@ Reads: the embedded base, or a folder. Writes: pictures in memory. Does not: mea
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from numpy.typing import NDArray
 
+from imprint.artifacts.picture import Precision
 from imprint.families.sd1 import StableDiffusion1
 from imprint.generation.listening import GenerationStep
+from imprint.generation.precision import PRECISIONS
 from imprint.generation.preview import LivePreview
 from imprint.generation.text_to_image import TextToImage, text_to_image
 from imprint.nano import base_folder
@@ -39,6 +42,7 @@ class Task:
         same_prompt: all have one prompt; else each has its own.
         guided: with a negative prompt, else at scale 1.
         preview: show one after every step; of ours only.
+        precision: of the networks; of ours only.
     """
 
     pictures: int
@@ -47,6 +51,7 @@ class Task:
     same_prompt: bool = True
     guided: bool = True
     preview: bool = False
+    precision: Precision = "fp32"
 
     def prompts(self, turn: int) -> list[str]:
         """One for each picture; other turns have other ones where they are not the same."""
@@ -75,8 +80,16 @@ class Sides:
             parts = (theirs.vae, theirs.text_encoder, theirs.tokenizer, theirs.unet)
         self.pipe = _pipeline(self.family, *parts).to(device)
         self.family.to(device)
+        self._half = sd15_with_clip_l if case == "sd15" else functools.partial(StableDiffusion1.open, where)
+        self._opened: dict[Precision, StableDiffusion1] = {"fp32": self.family}
         self._seeds = itertools.count()
         self.preview_seconds = self.previewed_seconds = 0.0
+
+    def in_precision(self, precision: Precision) -> StableDiffusion1:
+        """Our base in a number format, opened when it is first asked for."""
+        if precision not in self._opened:
+            self._opened[precision] = self._half(PRECISIONS[precision]).to(self.device)
+        return self._opened[precision]
 
     def warm_up(self) -> None:
         """What is paid once and not timed: the fit of the previews' colours."""
@@ -102,7 +115,8 @@ class Sides:
                 self.preview_seconds += time.perf_counter() - began
 
         began = time.perf_counter()
-        pixels = [picture.pixels_HWC for picture in text_to_image(self.family, requests, on_step=on_step)]
+        family = self.in_precision(task.precision)
+        pixels = [picture.pixels_HWC for picture in text_to_image(family, requests, on_step=on_step)]
         self.previewed_seconds += time.perf_counter() - began if preview else 0.0
         return pixels
 
@@ -120,11 +134,7 @@ class Sides:
 
     def difference(self, task: Task) -> int:
         """The largest difference of the same picture from the same noise, in levels of 255."""
-        request = TextToImage(
-            prompt=PROMPT, negative_prompt=NEGATIVE, seed=1, steps=task.steps, cfg_scale=CFG_SCALE, sampler="ddim",
-            width_px=task.side_px, height_px=task.side_px, noise_source="cpu",
-        )
-        ours = next(text_to_image(self.family, [request])).pixels_HWC
+        ours = self._compared(self.family, task)
         cells = task.side_px // self.family.latent_stride
         shape = (1, self.family.latent_channels, cells, cells)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(1))
@@ -133,6 +143,19 @@ class Sides:
             width=task.side_px, height=task.side_px, output_type="np", latents=noise.to(self.device),
         )
         return int(np.abs(ours.astype(int) - _levels(theirs.images[0]).astype(int)).max())
+
+
+    def difference_in(self, precision: Precision, task: Task) -> int:
+        """The same between our picture in a number format and in float32."""
+        one, other = (self._compared(family, task) for family in (self.in_precision(precision), self.family))
+        return int(np.abs(one.astype(int) - other.astype(int)).max())
+
+    def _compared(self, family: StableDiffusion1, task: Task) -> NDArray[np.uint8]:
+        request = TextToImage(
+            prompt=PROMPT, negative_prompt=NEGATIVE, seed=1, steps=task.steps, cfg_scale=CFG_SCALE, sampler="ddim",
+            width_px=task.side_px, height_px=task.side_px, noise_source="cpu",
+        )
+        return next(text_to_image(family, [request])).pixels_HWC
 
 
 def _pipeline(family: StableDiffusion1, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Drawing pictures: ours against diffusers' pipeline, the same steps in the same run; previews; unguided steps.
+"""Drawing pictures: ours against diffusers' pipeline, the same steps in the same run; previews; no guidance; bfloat16.
 
 Reads: the embedded base, or a folder. Writes: a table on stdout, a file with --json. Does not: keep anything else.
 
@@ -36,7 +36,7 @@ from imprint.app.cli.threads import available_cores
 SIZE_PX = {"tiny": 32, "nano": 128, "sd15": 256}
 PICTURES = {"tiny": 1, "nano": 2, "sd15": 1}
 STEPS = {"tiny": 2, "nano": 25, "sd15": 4}
-WHAT = ("same prompt", "new prompts", "preview every step", "unguided")
+WHAT = ("same prompt", "new prompts", "preview every step", "unguided", "bf16")
 
 
 @dataclass
@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"- float32, batch 1, DDIM, {where}; the same picture from the same noise on both sides: {difference} of 255 "
         f"levels at most.\n- Ratios by round, median with the smallest and largest. Load when it began: {load:.1f}."
     )
+    if "bf16" in options.what:
+        levels = sides.difference_in("bf16", task)
+        console.print(f"- The same picture in bfloat16: {levels} of 255 levels at most from float32.")
     share = sides.preview_seconds / sides.previewed_seconds if sides.previewed_seconds else None
     if share is not None:
         console.print(f"- Of the time of the turns with previews, the previews themselves took {share:.2%}.")
@@ -129,6 +132,9 @@ def ways(sides: Sides, name: str, task: Task) -> tuple[Callable[[int], object], 
     if name == "unguided":
         alone = replace(task, guided=False)
         return lambda turn: sides.ours(alone, turn), lambda turn: sides.ours(task, turn)
+    if name == "bf16":
+        half = replace(task, precision="bf16")
+        return lambda turn: sides.ours(half, turn), lambda turn: sides.ours(task, turn)
     asked = replace(task, same_prompt=name == "same prompt")
     return lambda turn: sides.ours(asked, turn), lambda turn: sides.theirs(asked, turn)
 
@@ -149,8 +155,7 @@ def table(pairs: Sequence[Pair], title: str) -> Table:
         out.add_column(name, justify="left" if name in ("", "against") else "right", no_wrap=True)
     for pair in pairs:
         against = "diffusers" if pair.name.endswith(("prompt", "prompts")) else "ours without"
-        if pair.name == "unguided":
-            against = "ours, guided"
+        against = {"unguided": "ours, guided", "bf16": "ours in fp32"}.get(pair.name, against)
         seconds = [statistics.median(wall for wall, _ in times) for times in (pair.first, pair.second)]
         cells = [f"{second:.3f}" for second in seconds]
         for cpu in (False, True):

@@ -99,6 +99,24 @@ def test_a_changed_setting_arrives_and_others_stay(tmp_path: Path) -> None:
     assert after.model_copy(update={"steps": 2, "prompt": before.prompt}) == before
 
 
+def test_again_draws_in_the_number_format_of_the_record_or_in_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    whole, half = drawn(tmp_path / "whole"), drawn(tmp_path / "half", precision="bf16")
+    same = again(AgainRecipe(picture=half, base=str(tiny_base()), out=tmp_path / "again"))
+    assert (same.same_pixels, read_record(same.picture).precision) == (True, "bf16")
+    other = again(AgainRecipe(picture=half, base=str(tiny_base()), out=tmp_path / "other", precision="fp32"))
+    assert (other.same_pixels, read_record(other.picture).precision) == (None, "fp32")
+    assert np.array_equal(pixels(other.picture), pixels(whole))
+
+
+def test_a_number_format_that_is_none_of_ours_is_named(tmp_path: Path) -> None:
+    picture = drawn(tmp_path)
+    with Image.open(picture) as opened:
+        unknown = Picture(np.asarray(opened), read_record(picture).model_copy(update={"precision": "fp8"}))
+    save_picture(picture, unknown)
+    with pytest.raises(InputError, match=r"(?s)another number format.*fp8.*precision=fp32"):
+        redrawn(picture)
+
+
 def test_a_change_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean `steps`"):
         redrawn(drawn(tmp_path), changes=("stepz=3",))

@@ -101,7 +101,7 @@ def test_the_benchmark_of_drawing_runs_to_its_table(tmp_path: Path, capsys: pyte
     arguments = ["--case", "tiny", "--base", str(tiny_base()), "--rounds", "2", "--threads", "1", "--json", str(file)]
     assert draw(arguments) == 0
     out, result = capsys.readouterr().out, json.loads(file.read_text())
-    assert "same prompt" in out and "diffusers" in out and "unguided" in out
+    assert "same prompt" in out and "diffusers" in out and "unguided" in out and "ours in fp32" in out
     assert result["difference"] <= 1 and result["preview_share"] > 0
     assert [pair["name"] for pair in result["pairs"]] == list(WHAT)
     assert all(seconds > 0 for pair in result["pairs"] for turn in pair["first"] + pair["second"] for seconds in turn)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from imprint.artifacts.picture import PictureRecord, read_record
 from imprint.config import load_config
 from imprint.config.places import find, plain_name
 from imprint.jobs.generate import generate
+from imprint.jobs.personalize import personalize
 from imprint.jobs.recipe import GenerateRecipe
 from make import tiny_base
+from tiny_run import tiny_recipe
 
 pytestmark = pytest.mark.unit
 
@@ -38,6 +42,25 @@ def test_the_next_picture_has_the_next_seed(tmp_path: Path) -> None:
 def test_the_next_variation_is_of_the_same_picture(tmp_path: Path) -> None:
     found = records(tmp_path, count=2, variation_seed=9, variation_strength=0.2)
     assert [(record.seed, record.variation_seed) for record in found] == [(5, 9), (5, 10)]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_draws_nearly_the_same_picture_and_is_recorded(tmp_path: Path, precision: str) -> None:
+    fields = {"prompt": "a dog", "base": str(tiny_base()), "steps": 3}
+    whole, half = (
+        generate(GenerateRecipe.model_validate({**fields, "out": tmp_path / name, "precision": name})).pictures[0]
+        for name in ("fp32", precision)
+    )
+    one, other = (np.asarray(Image.open(path)).astype(int) for path in (whole, half))
+    assert 0 < np.abs(one - other).max() <= 10  # of 255 levels; seeds 0 to 19: bf16 2 to 7, fp16 1
+    assert (read_record(whole).precision, read_record(half).precision) == ("fp32", precision)
+
+
+def test_a_run_is_put_on_a_base_in_half_precision(tmp_path: Path) -> None:
+    learnt = personalize(tiny_recipe(tmp_path, loop={"steps": 2, "checkpoint_every": 2}, class_images={"count": 2}))
+    recipe = GenerateRecipe(prompt="a zkz dog", run=learnt.run, out=tmp_path / "out", steps=2, precision="bf16")
+    record = read_record(generate(recipe).pictures[0])
+    assert (record.precision, len(record.adapters)) == ("bf16", 1)
 
 
 def test_settings_of_the_command_line_reach_the_recipe() -> None:

@@ -202,6 +202,12 @@ def test_each_base_is_opened_once_whichever_axis_it_lies_on(tmp_path: Path, monk
     assert opened == [str(tiny_base()), other]
 
 
+def test_number_formats_lie_on_an_axis(tmp_path: Path) -> None:
+    result = grid(recipe(tmp_path / "g", x={"field": "precision", "values": "fp32, bf16"}, y=None))
+    assert [read_record(file).precision for file in files(result) if file] == ["fp32", "bf16"]
+    assert len(set(hashes(result))) == 2
+
+
 def test_a_run_is_put_on_its_base_once_for_each_strength(tmp_path: Path, monkeypatch: Patch) -> None:
     learnt = personalize(tiny_recipe(tmp_path, loop={"steps": 2, "checkpoint_every": 2}, class_images={"count": 2}))
     opened, applied = (counted(monkeypatch, name, getattr(drawing, name)) for name in ("open_base", "applied"))
@@ -255,9 +261,9 @@ DECIDES: dict[str, Any] = {
     "best": BestOf(draw=2), "cfg_end": 0.5, "cfg_rescale": 0.5, "cfg_scale": 7.0, "cfg_start": 0.5, "clip_skip": 2,
     "compat": "a1111", "count": 2, "emphasis": "none", "ensd": 31337, "eta": 0.5, "format": Jpeg(), "height_px": 64,
     "hires": Hires(), "image": ImageSettings(strength=0.5), "mask": Path("m.png"), "noise_source": "nv",
-    "resize_from_height_px": 64, "resize_from_width_px": 64, "s_churn": 1.0, "s_noise": 1.1, "s_tmax": 1.0,
-    "s_tmin": 0.5, "sampler": "euler", "schedule": "karras", "seed": 1, "source": Path("s.png"), "steps": 26,
-    "strength": 0.5, "tiling": "both", "variation_seed": 1, "variation_strength": 0.5, "width_px": 64,
+    "precision": "bf16", "resize_from_height_px": 64, "resize_from_width_px": 64, "s_churn": 1.0, "s_noise": 1.1,
+    "s_tmax": 1.0, "s_tmin": 0.5, "sampler": "euler", "schedule": "karras", "seed": 1, "source": Path("s.png"),
+    "steps": 26, "strength": 0.5, "tiling": "both", "variation_seed": 1, "variation_strength": 0.5, "width_px": 64,
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from imprint.errors import ModelError
 from imprint.families.sd1 import StableDiffusion1
 from imprint.families.sd1 import drawing as module
-from imprint.families.sd1.drawing import CpuConvolutions, can_pack, can_walk
+from imprint.families.sd1.drawing import CpuLayers, can_pack, can_walk, pack
 from imprint.generation.precision import raised
 from imprint.generation.tiling import tiled
 from imprint.nano import base_folder
@@ -127,7 +127,41 @@ def test_weights_that_were_changed_are_seen(kind: str) -> None:
 
 @needs_onednn
 def test_this_pytorch_packs_weights() -> None:
-    assert can_pack()
+    assert can_pack(torch.float32)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 77])
+def test_packed_matrices_of_half_precision_change_no_bit(rows: int) -> None:
+    layers = nn.Linear(40, 24, dtype=torch.bfloat16), nn.Conv2d(40, 24, 1, dtype=torch.bfloat16)
+    x = torch.linspace(-3, 3, rows * 40).sin().reshape(rows, 40).bfloat16()
+    cells = x[:, :, None, None].contiguous(memory_format=torch.channels_last)
+    for layer, given in zip(layers, (x, cells), strict=True):
+        packs = CpuLayers(True)
+        with torch.no_grad():
+            packs(layer, given[:1])
+            assert torch.equal(packs(layer, given), CpuLayers(False)(layer, given))
+            torch.testing.assert_close(packs(layer, given), layer(given), rtol=2**-6, atol=2**-6)
+
+
+def test_in_half_precision_the_prediction_is_that_of_the_network() -> None:
+    family = StableDiffusion1.open(tiny_base(), torch.bfloat16)
+    text = family.encode_text(["a dog", "a cat"]).text_BND
+    usual, quick = both(family, latent(8, 4), text)
+    exact = predicted(tiny_family(), latent(8, 4), tiny_family().encode_text(["a dog", "a cat"]).text_BND)
+    assert quick.dtype == torch.float32
+    # Its error is no larger than that of the network's own way in half precision, but for chance.
+    assert (quick - exact).abs().mean() < 1.5 * (usual - exact).abs().mean()
+
+
+def test_what_one_drawing_packed_serves_those_inside_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    family, packed = tiny_family(), list[object]()
+    monkeypatch.setattr(module, "pack", lambda layer, x: (packed.append(layer), pack(layer, x))[1])
+    with family.drawing():
+        for _ in range(2):
+            with family.drawing():
+                predicted(family, latent(), texts())
+    assert len(packed) == len(set(packed))
+    assert family._drawing is None
 
 
 @needs_onednn
@@ -138,7 +172,7 @@ def test_packed_weights_change_no_bit(channels: int, side: int, stride: int, row
     x = torch.linspace(-3, 3, rows * channels * side * side).sin().reshape(rows, channels, side, side)
     x = x.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        assert torch.equal(CpuConvolutions(True)(layer, x), CpuConvolutions(False)(layer, x))
+        assert torch.equal(CpuLayers(True)(layer, x), CpuLayers(False)(layer, x))
 
 
 def test_with_little_memory_the_picture_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

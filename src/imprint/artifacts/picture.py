@@ -15,7 +15,7 @@ import unicodedata
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
@@ -47,6 +47,8 @@ def _is_unsafe(character: str) -> bool:
 
 
 CleanText = Annotated[str, AfterValidator(clean_text)]
+Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+"""Number formats that pictures are drawn in."""
 
 
 class _Recorded(Config):
@@ -175,6 +177,8 @@ class PictureRecord(_Recorded):
     """What the base was called: "nano", or the name of its folder."""
     family: CleanText = ""
     """Of the base: "sd1"."""
+    precision: CleanText = "fp32"
+    """Number format of its U-Net and text encoder: one of `Precision`."""
     adapters: tuple[AdapterRecord, ...] = ()
     """In the order in which they were applied."""
     networks: tuple[AdapterRecord, ...] = ()

@@ -1,4 +1,4 @@
-"""A stage whose numbers overflowed, computed again in higher precision.
+"""Number formats that networks compute in, and a stage whose numbers overflowed, computed again in a higher one.
 
 Reads: nothing. Writes: the dtype of a family's networks, until the block ends. Does not: draw, or know what a stage is.
 
@@ -8,7 +8,7 @@ float16 ends at 65504, which activations of some models and of strong networks p
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
@@ -19,16 +19,25 @@ from torch import Tensor, nn
 from imprint.errors import NumericsError
 
 if TYPE_CHECKING:
+    from imprint.artifacts.picture import Precision
     from imprint.families import Family
     from imprint.families.family import Part
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+#: By the names that recipes and records have for them.
+PRECISIONS: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 NETWORKS: tuple[Part, ...] = ("unet", "text_encoder", "vae")
 # bfloat16 has float32's range and is no help to float16, whose digits it lacks.
 HIGHER = {torch.float16: torch.float32, torch.bfloat16: torch.float32, torch.float32: torch.float64}
 HINT = "use a lower cfg_scale, or networks of lower strength; if every prompt does this, the base's file is damaged"
+
+
+def precision_of(family: Family) -> str:
+    """What a family's U-Net and text encoder compute in, by its name in records."""
+    names = {dtype: name for name, dtype in PRECISIONS.items()}
+    return names.get(family.dtype, _name(family.dtype))
 
 
 def higher_precision(dtype: torch.dtype, device: torch.device) -> torch.dtype | None:

@@ -12,6 +12,7 @@ from imprint.artifacts.picture import AdapterRecord, PictureRecord
 from imprint.families.family import Family
 from imprint.generation.masks import Pixels
 from imprint.generation.passes import Pass
+from imprint.generation.precision import precision_of
 from imprint.generation.request import RECORDED, PictureRequest
 
 
@@ -44,7 +45,7 @@ def record_of(
 
     return PictureRecord(
         steps=plan.steps, sampler=plan.sampler, schedule=plan.schedule, width_px=plan.width_px,
-        height_px=plan.height_px,
-        base=family.base_hash, family=family.name, adapters=adapters, networks=drawn.networks, notes=drawn.notes,
+        height_px=plan.height_px, base=family.base_hash, family=family.name, precision=precision_of(family),
+        adapters=adapters, networks=drawn.networks, notes=drawn.notes,
         **{name: getattr(request, name) for name in RECORDED}, **more, imprint=__version__,
     )  # fmt: skip

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import torch
 
+from imprint.artifacts.picture import Precision
 from imprint.errors import ConfigError
 from imprint.families import Family, open_family
+from imprint.generation.precision import PRECISIONS
 from imprint.jobs.base_names import NANO, base_path
 from imprint.methods import Finetune, Lora
 from imprint.training.denoising import LearningRates
 
 __all__ = ["NANO", "base_path", "default_rates", "open_base"]
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 SMALL_PX = 256  # bases drawing smaller pictures are small networks, which want larger steps
 
 #: Peak learning rates (U-Net, text encoder) by method and by whether the base is a small one. Those of full-size bases
@@ -29,16 +30,20 @@ RATES = {
 }
 
 
-def open_base(base: str, dtype: str = "fp32", device: str = "cpu") -> Family:
+def open_base(base: str, precision: Precision = "fp32", device: str = "cpu") -> Family:
     """Open a base by name or folder.
 
+    Args:
+        base: "nano" or a folder.
+        precision: a name of `PRECISIONS`, for the U-Net and the text encoder.
+        device: where the networks go.
     Raises:
         ModelError: if it is no model that is supported, or damaged.
         ConfigError: if this torch or machine has no such device.
     """
     path = base_path(base)
     _check_device(device)
-    return open_family(path, DTYPES[dtype], device)
+    return open_family(path, PRECISIONS[precision], device)
 
 
 def _check_device(device: str) -> None:

@@ -56,11 +56,12 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     found = sources(recipe)
     out = check_folder(recipe.out or (found.run.path / "pictures" if found.run else Path("pictures")))
     wanted = [] if recipe.best else wishes(recipe)  # what cannot be read is told before the base is opened
-    family = open_base(found.base, "fp32", recipe.device)
+    family = open_base(found.base, recipe.precision, recipe.device)
     shelf, open_upscaler = open_shelf(recipe.networks), upscaler_opener(recipe.upscalers, recipe.device)
     with (
         applied(family, found.learnt) as adapters,
         family.compiled() if recipe.compile else nullcontext(),
+        family.drawing(),  # around all pictures, so that weights are packed once
         previews(family, out, recipe.preview, recipe.preview_every) as on_step,
     ):
 

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from imprint.artifacts.picture import Precision
 from imprint.artifacts.picture_file import JPEG_PROMPTS_BYTES, Jpeg, PictureFormat, Png
 from imprint.config import Config
 from imprint.evaluation.names import JudgeName
@@ -188,6 +189,9 @@ class _Wanted(Config):
     """The kind of file: png, jpeg or webp; each carries the whole record."""
     device: str = "cpu"
     """Where the networks are."""
+    precision: Precision = "fp32"
+    """Number format of the U-Net and the text encoder: bf16 and fp16 take half the memory and less time where the
+    device computes in them, most GPUs and some CPUs; pictures differ a little from those of fp32."""
     preview: Literal["off", "fast", "full"] = "off"
     """Show what appears in OUT/preview.png, of `imprint generate` alone: fast guesses colours, full decodes them."""
     preview_every: int = Field(default=5, ge=1, le=500)

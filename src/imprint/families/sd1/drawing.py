@@ -2,8 +2,9 @@
 
 Reads: a U-Net, noisy latents, texts. Writes: predictions. Does not: draw, or change a weight.
 
-Kept are the keys and values of texts, unless hooks may change them, and on a CPU the weights of convolutions in
-oneDNN's own order, which is otherwise made anew in every call. Both are given up with the `Drawing`.
+Kept are the keys and values of texts, unless hooks may change them, and on a CPU weights in oneDNN's own order, which
+is otherwise made anew in every call: those of convolutions, in bfloat16 those of linear layers as well. Both are given
+up with the `Drawing`.
 
 Shapes: B rows, C channels, h w latent cells, N tokens, D width.
 """
@@ -13,21 +14,24 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import psutil
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imprint.families.sd1.walking import Convolve, KeyValue, called, text_attentions, walk
+from imprint.families.sd1.walking import KeyValue, Run, called, text_attentions, walk
 
 log = logging.getLogger(__name__)
 
-Walk: TypeAlias = Callable[[nn.Module, Tensor, Tensor, Sequence[KeyValue], Convolve], Tensor]
+Walk: TypeAlias = Callable[[nn.Module, Tensor, Tensor, Sequence[KeyValue], Run], Tensor]
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 _State: TypeAlias = tuple[int, int, torch.dtype]
 TEXTS_KEPT = 8  # of a run; more than one where the prompt changes with the steps. 11 MB each in Stable Diffusion 1
 MEMORY_SHARE = 0.5  # of what is free: packed weights may take that much
+QUICK = (torch.float32, torch.bfloat16)  # what oneDNN convolves fast
+BF16_ROUNDING = 2**-6  # two roundings of values up to 2
 BLOCKS = {
     "DownBlock2D", "CrossAttnDownBlock2D", "UNetMidBlock2DCrossAttn", "UpBlock2D", "CrossAttnUpBlock2D"
 }  # fmt: skip
@@ -67,7 +71,7 @@ class Drawing:
     """
 
     def __init__(self, unet: nn.Module, compiled: Walk | None = None) -> None:
-        self.unet, self._compiled = unet, compiled
+        self.unet, self.compiled = unet, compiled
         self._attentions = text_attentions(unet)
         # `walk` does not call these, so it cannot stand in where somebody listens to one.
         passed = [module for module in unet.modules() if type(module).__module__.startswith("diffusers.")]
@@ -75,8 +79,7 @@ class Drawing:
         self._kept: dict[tuple[int, int], tuple[Tensor, dict[tuple[nn.Module, _State, _State], KeyValue]]] = {}
         weight = cast("Tensor", cast("Any", unet).conv_in.weight)
         self._on_cpu = weight.device.type == "cpu"
-        quick = self._on_cpu and weight.dtype == torch.float32
-        self._convolve: Convolve = CpuConvolutions(_has_room(unet)) if quick else called
+        self._run: Run = CpuLayers(_has_room(unet)) if self._on_cpu else called
         self._warned = False
 
     def predict(self, x_Bchw: Tensor, timestep_B: Tensor, text_BND: Tensor) -> Tensor | None:
@@ -86,7 +89,7 @@ class Drawing:
         given, weight = x_Bchw, cast("Tensor", cast("Any", self.unet).conv_in.weight)
         texts = self._texts(text_BND, weight)
         x_Bchw, timestep_B = _once(x_Bchw).to(weight.device, weight.dtype), _once(timestep_B).to(weight.device)
-        compiled = self._compiled if self._compiled and self._may_compile() else None
+        compiled = self.compiled if self.compiled and self._may_compile() else None
         if compiled:
             if not self._on_cpu:
                 torch.compiler.cudagraph_mark_step_begin()
@@ -94,7 +97,7 @@ class Drawing:
             return compiled(self.unet, x_Bchw, timestep_B, texts, called).clone().to(given.dtype)
         if self._on_cpu:
             x_Bchw = x_Bchw.contiguous(memory_format=torch.channels_last)
-        return walk(self.unet, x_Bchw, timestep_B, texts, self._convolve).contiguous().to(given.dtype)
+        return walk(self.unet, x_Bchw, timestep_B, texts, self._run).contiguous().to(given.dtype)
 
     def _texts(self, text_BND: Tensor, like: Tensor) -> list[KeyValue]:
         # The text is kept with what was made of it, so that its id is not given to another.
@@ -124,10 +127,11 @@ class Drawing:
         return False
 
 
-class CpuConvolutions:
-    """Convolutions in float32 on a CPU, of inputs in channels_last.
+class CpuLayers:
+    """Convolutions in float32 or bfloat16 on a CPU, of inputs in channels_last, and linear layers.
 
-    Those of 1 x 1 are products of matrices; others have their weights packed in oneDNN's order when they are first met.
+    Those of 1 x 1 are products of matrices, which in float32 are torch's own. Other weights are packed in oneDNN's
+    order when they are first met.
 
     Args:
         packs: else weights are packed anew in every call, with the same result bit for bit.
@@ -137,23 +141,34 @@ class CpuConvolutions:
         self._packs = packs
         self._kept: dict[nn.Module, tuple[Tensor, _State, Tensor]] = {}
 
-    def __call__(self, module: nn.Module, x_BChw: Tensor) -> Tensor:
+    def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
         """Run one; a module with hooks or of another kind in its own way."""
-        if type(module) is not nn.Conv2d or module.weight.dtype != torch.float32 or _changed(module):
-            return called(module, x_BChw)
+        if type(module) is nn.Linear and not _hooked(module):
+            return self._product(module, x)
+        if type(module) is not nn.Conv2d or module.weight.dtype not in QUICK or _changed(module):
+            return called(module, x)
         if module.kernel_size == (1, 1) and module.stride == (1, 1) and module.padding == (0, 0):
-            flat_BhwC = functional.linear(x_BChw.permute(0, 2, 3, 1), module.weight.flatten(1), module.bias)
-            return flat_BhwC.permute(0, 3, 1, 2)
-        if not can_pack():
-            return called(module, x_BChw)
+            return self._product(module, x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        if not can_pack(module.weight.dtype):
+            return called(module, x)
+        # Not the module's own way, which for a small picture is no oneDNN: free memory must not decide on bits.
+        return convolve_packed(module, x, self._packed(module, lambda: pack(module, x)))
+
+    def _product(self, module: nn.Conv2d | nn.Linear, x_XC: Tensor) -> Tensor:
+        weight = module.weight
+        if weight.dtype != torch.bfloat16 or not can_pack(weight.dtype):
+            return functional.linear(x_XC, weight.flatten(1), module.bias)
+        return multiply_packed(module, x_XC, self._packed(module, lambda: pack_matrix(module, x_XC)))
+
+    def _packed(self, module: nn.Conv2d | nn.Linear, make: Callable[[], Tensor]) -> Tensor:
         if not self._packs:
-            # Not the module's own way, which for a small picture is no oneDNN: free memory must not decide on bits.
-            return convolve_packed(module, x_BChw, module.weight.detach())
+            matrix = type(module) is nn.Linear or module.kernel_size == (1, 1)
+            return module.weight.detach().flatten(1) if matrix else module.weight.detach()
         weight, state, packed = self._kept.get(module, (None, None, None))
         if packed is None or weight is not module.weight or state != _state(module.weight):
-            packed = pack(module, x_BChw)
+            packed = make()
             self._kept[module] = module.weight, _state(module.weight), packed
-        return convolve_packed(module, x_BChw, packed)
+        return packed
 
 
 def pack(module: nn.Conv2d, x_BChw: Tensor) -> Tensor:
@@ -162,6 +177,12 @@ def pack(module: nn.Conv2d, x_BChw: Tensor) -> Tensor:
     stride, padding, dilation = list(module.stride), _padding(module), list(module.dilation)
     weight = module.weight.detach().to_mkldnn()
     return cast("Tensor", make(weight, padding, stride, dilation, module.groups, list(x_BChw.shape)))
+
+
+def pack_matrix(module: nn.Conv2d | nn.Linear, x_XC: Tensor) -> Tensor:
+    """A linear layer's weights, or those of a convolution of 1 x 1, in the order that suits as many rows."""
+    make: Any = torch.ops.mkldnn._reorder_linear_weight
+    return cast("Tensor", make(module.weight.detach().flatten(1), x_XC.numel() // x_XC.shape[-1]))
 
 
 def convolve_packed(module: nn.Conv2d, x_BChw: Tensor, packed: Tensor) -> Tensor:
@@ -173,24 +194,42 @@ def convolve_packed(module: nn.Conv2d, x_BChw: Tensor, packed: Tensor) -> Tensor
     )  # fmt: skip
 
 
+def multiply_packed(module: nn.Conv2d | nn.Linear, x_XC: Tensor, packed: Tensor) -> Tensor:
+    """What oneDNN answers to rows (…, C); the same bits from packed weights and from a module's own."""
+    run: Any = torch.ops.mkldnn._linear_pointwise
+    return run(x_XC, packed, module.bias, "none", [], "")
+
+
 @functools.cache
-def can_pack() -> bool:
-    """Whether this PyTorch packs weights and computes the same with them."""
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this PyTorch packs weights of that dtype on this processor, and computes the same with them."""
     with torch.no_grad():
-        module = nn.Conv2d(16, 16, 3, padding=1, device="meta").to_empty(device="cpu")  # draws no random numbers
-        for value in module.parameters():
-            value.copy_(torch.linspace(-1, 1, value.numel()).reshape(value.shape))
-        x_BChw = torch.linspace(-1, 1, 2 * 16 * 8 * 8).reshape(2, 16, 8, 8)
+        layer = _counting(nn.Conv2d(16, 16, 3, padding=1, device="meta", dtype=dtype))
+        x_BChw = torch.linspace(-1, 1, 2 * 16 * 8 * 8).reshape(2, 16, 8, 8).to(dtype)
         x_BChw = x_BChw.contiguous(memory_format=torch.channels_last)
         try:
-            return torch.equal(convolve_packed(module, x_BChw, pack(module, x_BChw)), module(x_BChw))
+            same = torch.equal(convolve_packed(layer, x_BChw, pack(layer, x_BChw)), layer(x_BChw))
+            if dtype != torch.bfloat16:
+                return same
+            matrix, x_BC = _counting(nn.Linear(16, 16, device="meta", dtype=dtype)), x_BChw.flatten(2)[0].mT
+            found = multiply_packed(matrix, x_BC, pack_matrix(matrix, x_BC))
+            # Rounded once, where the layer's own way may round before the bias as well.
+            return same and torch.allclose(found, matrix(x_BC), rtol=BF16_ROUNDING, atol=BF16_ROUNDING)
         except (AttributeError, RuntimeError, TypeError):
             return False  # these are not part of PyTorch's promises
 
 
+def _counting(module: Layer) -> Layer:
+    """A layer made on no device, on the CPU with some weights; draws no random numbers."""
+    module = module.to_empty(device="cpu")
+    for value in module.parameters():
+        value.copy_(torch.linspace(-1, 1, value.numel()).reshape(value.shape))
+    return module
+
+
 def _has_room(unet: nn.Module) -> bool:
-    convolutions = [module for module in unet.modules() if isinstance(module, nn.Conv2d)]
-    return sum(one.weight.nbytes for one in convolutions) <= MEMORY_SHARE * psutil.virtual_memory().available
+    packed = [module for module in unet.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    return sum(one.weight.nbytes for one in packed) <= MEMORY_SHARE * psutil.virtual_memory().available
 
 
 def _padding(module: nn.Conv2d) -> list[int]:

@@ -229,10 +229,14 @@ class StableDiffusion1:
     def drawing(self) -> Generator[None]:
         """Predictions without gradients are faster inside, and differ in their last bits: what stays is kept.
 
-        Weights must not change inside; hooks may come, go and change what they add.
+        Weights must not change inside; hooks may come, go and change what they add. Inside of another, what that one
+        keeps serves as well.
         """
         before = self._drawing
-        self._drawing = Drawing(self.unet, self._compiled) if can_walk(self.unet) else None
+        if not can_walk(self.unet):
+            self._drawing = None
+        elif before is None or before.compiled is not self._compiled:
+            self._drawing = Drawing(self.unet, self._compiled)
         try:
             yield
         finally:

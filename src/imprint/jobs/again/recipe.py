@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from imprint.artifacts.picture import Precision
 from imprint.artifacts.picture_file import PictureFormat, Png
 from imprint.config import Config
 
@@ -37,3 +38,5 @@ class AgainRecipe(Config):
     """The kind of file: png, jpeg or webp."""
     device: str = "cpu"
     """Where the networks are."""
+    precision: Precision | None = None
+    """Number format of the U-Net and the text encoder: fp32, bf16 or fp16; left out, the record's."""

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from imprint.artifacts.image_file import decode_layers, read_regular
 from imprint.artifacts.infotext import Infotext
+from imprint.artifacts.picture import Precision
 from imprint.artifacts.picture_file import Png, format_of
 from imprint.config import load_config
-from imprint.errors import MissingExtraError, ModelError, shortened
+from imprint.errors import InputError, MissingExtraError, ModelError, shortened
 from imprint.jobs.again.locating import Located, locate
 from imprint.jobs.again.recipe import AgainRecipe
 from imprint.jobs.base_names import base_name
@@ -55,7 +56,7 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
         recipe: which picture, and what differs.
         located: what `locate` found for it; left out, it is looked for.
     Raises:
-        InputError: if the picture has no record.
+        InputError: if the picture has no record, or was drawn in a number format that is none of ours.
         ConfigError: if a change is none that can be made.
         ModelError: if the base or weights are missing or not those of the record.
         OutputError: if the picture cannot be written.
@@ -74,7 +75,7 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     for note in notes:
         _log.warning("%s", note)
     out = check_folder(recipe.out or Path("pictures"))
-    family = open_base(located.base, "fp32", recipe.device)
+    family = open_base(located.base, _precision(recipe, located), recipe.device)
     with applied(family, learnt) as adapters:
         begun = located.beginning
         source = open_source(begun.source, begun.mask) if begun else None
@@ -85,6 +86,22 @@ def again(recipe: AgainRecipe, located: Located | None = None) -> AgainResult:
     if same is not None:
         _log.info("%s", "every pixel is the same" if same else "some pixels differ from those of the picture")
     return AgainResult(path, notes, same)
+
+
+def _precision(recipe: AgainRecipe, located: Located) -> Precision:
+    """The number format that is asked for, or the record's.
+
+    Raises: InputError: if the record's is none of ours.
+    """
+    record, known = located.found.record, get_args(Precision)
+    if recipe.precision or record is None:
+        return recipe.precision or "fp32"
+    if record.precision not in known:
+        raise InputError(
+            "this picture was drawn in another number format", where=recipe.picture, got=record.precision,
+            allowed=", ".join(known), hint="draw it in one of these: --set precision=fp32",
+        )  # fmt: skip
+    return cast("Precision", record.precision)
 
 
 def _template(recipe: AgainRecipe, located: Located) -> dict[str, object]:
@@ -188,7 +205,9 @@ def _changed(recipe: AgainRecipe, fields: Mapping[str, Any], begun: bool) -> Tex
 
 def _same_pixels(recipe: AgainRecipe, located: Located, path: Path) -> bool | None:
     """Whether the new file shows exactly what the old one does, where both keep every pixel."""
-    exact = located.found.record is not None and not recipe.changes and not located.base_note
+    record = located.found.record
+    as_drawn = record is not None and recipe.precision in (None, record.precision)
+    exact = as_drawn and not recipe.changes and not located.base_note
     if not (exact and located.found.place.startswith("PNG") and isinstance(format_of(path), Png)):
         return None
     old, new = (decode_layers(read_regular(one), one).convert("RGB") for one in (recipe.picture, path))

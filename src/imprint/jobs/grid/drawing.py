@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imprint.artifacts.files import folder_hash, sha256_file, sha256_json
 from imprint.artifacts.image_file import read_regular
-from imprint.artifacts.picture import AdapterRecord
+from imprint.artifacts.picture import AdapterRecord, Precision
 from imprint.artifacts.picture_file import SUFFIXES
 from imprint.errors import ImprintError, Interrupted, ModelError, OutputError
 from imprint.families import Family
@@ -81,7 +81,7 @@ class Draughtsman:
         self.outcomes: dict[Place, Outcome] = {}
         self._tell = announce("cells")
         self._hashes: dict[Path, str] = {}
-        self._open: tuple[str, str, Family] | None = None
+        self._open: tuple[tuple[str, Precision, str], Family] | None = None
         self._shelf = functools.cache(open_shelf)  # by folders: scanned once, not for every cell
         self._upscalers = functools.cache(upscaler_opener)
 
@@ -103,7 +103,7 @@ class Draughtsman:
             if not wanted:
                 return
             self.stop_if_asked()
-            family = self._family(found.base, recipe.device)
+            family = self._family(found.base, recipe)
             wanted = _drawable(wanted, family)
             with applied(family, found.learnt) as adapters:
                 while wanted:
@@ -180,12 +180,13 @@ class Draughtsman:
             hint = f"{done}; the same command goes on from here"
             raise Interrupted(f"stopped by {self.stop.signal_name} while drawing a grid", hint=hint)
 
-    def _family(self, base: str, device: str) -> Family:
+    def _family(self, base: str, recipe: GenerateRecipe) -> Family:
         """The base, opened once while cells need it; the one before is let go first."""
-        if self._open is None or self._open[:2] != (base, device):
+        wanted = (base, recipe.precision, recipe.device)
+        if self._open is None or self._open[0] != wanted:
             self._open = None
-            self._open = (base, device, open_base(base, "fp32", device))
-        return self._open[2]
+            self._open = (wanted, open_base(*wanted))
+        return self._open[1]
 
     def _hash(self, path: Path) -> str:
         if path not in self._hashes:
@@ -262,4 +263,5 @@ def _model_hash(folder: Path) -> str:
 
 
 def _models(cell: Cell) -> tuple[object, ...]:
-    return cell.recipe.device, cell.recipe.base, cell.recipe.run, cell.recipe.strength, cell.recipe.networks
+    recipe = cell.recipe
+    return recipe.device, recipe.precision, recipe.base, recipe.run, recipe.strength, recipe.networks
