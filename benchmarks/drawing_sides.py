@@ -80,7 +80,7 @@ class Sides:
             parts = (theirs.vae, theirs.text_encoder, theirs.tokenizer, theirs.unet)
         self.pipe = _pipeline(self.family, *parts).to(device)
         self.family.to(device)
-        self._half = sd15_with_clip_l if case == "sd15" else functools.partial(StableDiffusion1.open, where)
+        self._open = sd15_with_clip_l if case == "sd15" else functools.partial(StableDiffusion1.open, where)
         self._opened: dict[Precision, StableDiffusion1] = {"fp32": self.family}
         self._seeds = itertools.count()
         self.preview_seconds = self.previewed_seconds = 0.0
@@ -88,7 +88,7 @@ class Sides:
     def in_precision(self, precision: Precision) -> StableDiffusion1:
         """Our base in a number format, opened when it is first asked for."""
         if precision not in self._opened:
-            self._opened[precision] = self._half(PRECISIONS[precision]).to(self.device)
+            self._opened[precision] = self._open(PRECISIONS[precision]).to(self.device)
         return self._opened[precision]
 
     def warm_up(self) -> None:
@@ -116,7 +116,8 @@ class Sides:
 
         began = time.perf_counter()
         family = self.in_precision(task.precision)
-        pixels = [picture.pixels_HWC for picture in text_to_image(family, requests, on_step=on_step)]
+        with family.drawing():  # as `imprint generate` does
+            pixels = [picture.pixels_HWC for picture in text_to_image(family, requests, on_step=on_step)]
         self.previewed_seconds += time.perf_counter() - began if preview else 0.0
         return pixels
 

@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -68,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     task = Task(pictures, options.steps or STEPS[options.case], side_px)
     difference = sides.difference(task)
     sides.warm_up()
-    with sides.family.compiled() if options.compile else nullcontext():
+    with ExitStack() as compiled:
+        for precision in ("fp32", "bf16") if "bf16" in options.what else ("fp32",):
+            compiled.enter_context(sides.in_precision(precision).compiled() if options.compile else nullcontext())
         pairs = [measure(sides, name, task, options.rounds) for name in options.what]
     console = Console() if sys.stdout.isatty() else Console(width=140)
     console.print(table(pairs, f"{options.case}, {side_px} px, {task.steps} steps, {pictures} picture(s) a turn"))
@@ -95,7 +97,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Our pictures against diffusers' pipeline.")
     add = parser.add_argument
     add("--case", choices=("tiny", "nano", "sd15"), default="nano")
-    add("--what", nargs="+", choices=WHAT, default=list(WHAT))
+    add("--what", nargs="+", choices=WHAT, help="default: all; bf16, which opens a second base, not for sd15")
     add("--base", help="a Stable Diffusion 1.x folder in place of the embedded base")
     add("--rounds", type=int, default=7, help="turns of each side, one of them untimed")
     add("--pictures", type=int, help="in a turn; default 2 for nano, 1 for sd15")
@@ -108,6 +110,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if min(options.rounds - 1, *(value or 1 for value in (options.pictures, options.steps, options.size))) < 1:
         parser.error("there must be at least 2 rounds, and 1 picture, step and pixel")
+    options.what = options.what or [name for name in WHAT if name != "bf16" or options.case != "sd15"]
     return options
 
 

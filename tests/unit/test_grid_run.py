@@ -202,10 +202,12 @@ def test_each_base_is_opened_once_whichever_axis_it_lies_on(tmp_path: Path, monk
     assert opened == [str(tiny_base()), other]
 
 
-def test_number_formats_lie_on_an_axis(tmp_path: Path) -> None:
-    result = grid(recipe(tmp_path / "g", x={"field": "precision", "values": "fp32, bf16"}, y=None))
-    assert [read_record(file).precision for file in files(result) if file] == ["fp32", "bf16"]
-    assert len(set(hashes(result))) == 2
+def test_number_formats_lie_on_an_axis_and_the_base_is_opened_once_in_each(tmp_path: Path, monkeypatch: Patch) -> None:
+    opened = counted(monkeypatch, "open_base", OPEN)
+    axes = {"x": {"field": "precision", "values": "fp32, bf16"}, "y": {"field": "seed", "values": "1, 2, 3"}}
+    result = grid(recipe(tmp_path / "g", **axes))
+    assert [read_record(file).precision for file in files(result) if file] == ["fp32", "bf16"] * 3
+    assert (len(set(hashes(result))), len(opened)) == (6, 2)
 
 
 def test_a_run_is_put_on_its_base_once_for_each_strength(tmp_path: Path, monkeypatch: Patch) -> None:

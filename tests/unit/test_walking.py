@@ -130,17 +130,18 @@ def test_this_pytorch_packs_weights() -> None:
     assert can_pack(torch.float32)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 77])
-def test_packed_matrices_of_half_precision_change_no_bit(rows: int) -> None:
-    layers = nn.Linear(40, 24, dtype=torch.bfloat16), nn.Conv2d(40, 24, 1, dtype=torch.bfloat16)
-    x = torch.linspace(-3, 3, rows * 40).sin().reshape(rows, 40).bfloat16()
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)])
+@pytest.mark.parametrize(("first", "rows"), [(1, 1), (1, 2), (2, 1), (77, 1), (1, 77), (2, 77), (77, 2)])
+def test_packed_matrices_change_no_bit(first: int, rows: int, dtype: torch.dtype, close: float) -> None:
+    layers = nn.Linear(40, 24, dtype=dtype), nn.Conv2d(40, 24, 1, dtype=dtype)
+    x = torch.linspace(-3, 3, 77 * 40).sin().reshape(77, 40).to(dtype)
     cells = x[:, :, None, None].contiguous(memory_format=torch.channels_last)
-    for layer, given in zip(layers, (x, cells), strict=True):
-        packs = CpuLayers(True)
+    for layer, many in zip(layers, (x, cells), strict=True):
+        packs, given = CpuLayers(True), many[:rows]
         with torch.no_grad():
-            packs(layer, given[:1])
+            packs(layer, many[:first])
             assert torch.equal(packs(layer, given), CpuLayers(False)(layer, given))
-            torch.testing.assert_close(packs(layer, given), layer(given), rtol=2**-6, atol=2**-6)
+            torch.testing.assert_close(packs(layer, given), layer(given), rtol=close, atol=close)
 
 
 def test_in_half_precision_the_prediction_is_that_of_the_network() -> None:
@@ -153,6 +154,50 @@ def test_in_half_precision_the_prediction_is_that_of_the_network() -> None:
     assert (quick - exact).abs().mean() < 1.5 * (usual - exact).abs().mean()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_picture_is_the_same_after_others_of_other_sizes(dtype: torch.dtype) -> None:
+    family = StableDiffusion1.open(base_folder(), dtype)
+    text = family.encode_text(["a dog"]).text_BND
+    with family.drawing():
+        alone = predicted(family, latent(8, 8), text)
+    with family.drawing():
+        for side in (16, 12):
+            predicted(family, latent(side, side), text)
+        assert torch.equal(predicted(family, latent(8, 8), text), alone)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_that_is_raised_inside_is_float32_there_and_the_same_afterwards(dtype: torch.dtype) -> None:
+    family = StableDiffusion1.open(tiny_base(), dtype)
+    text = family.encode_text(["a dog", "a cat"]).text_BND.float()
+    with family.drawing(), family.drawing():
+        before = predicted(family, latent(), text)
+        with raised(family):
+            inside = predicted(family, latent(), text)
+        assert torch.equal(predicted(family, latent(), text), before)
+    torch.testing.assert_close(inside, before, rtol=0.1, atol=0.05)
+    with raised(family):
+        torch.testing.assert_close(inside, predicted(family, latent(), text), **CLOSE)
+
+
+def test_a_layer_whose_forward_was_exchanged_runs_that() -> None:
+    family = tiny_family()
+    layer: Any = next(layer for name, layer in family.unet.named_modules() if name.endswith("attn1.to_q"))
+    layer.forward = torch.zeros_like
+    usual, quick = both(family, latent(), texts())
+    torch.testing.assert_close(quick, usual, **CLOSE)
+
+
+def test_texts_of_one_picture_are_not_kept_for_the_next() -> None:
+    family = tiny_family()
+    with family.drawing():
+        outer: Any = family._drawing
+        for _ in range(3):
+            with family.drawing():
+                predicted(family, latent(), texts().clone())
+        assert len(outer._kept) == 0
+
+
 def test_what_one_drawing_packed_serves_those_inside_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     family, packed = tiny_family(), list[object]()
     monkeypatch.setattr(module, "pack", lambda layer, x: (packed.append(layer), pack(layer, x))[1])
@@ -160,7 +205,7 @@ def test_what_one_drawing_packed_serves_those_inside_of_it(monkeypatch: pytest.M
         for _ in range(2):
             with family.drawing():
                 predicted(family, latent(), texts())
-    assert len(packed) == len(set(packed))
+    assert len(packed) == len(set(packed)) > 0
     assert family._drawing is None
 
 

@@ -192,7 +192,7 @@ class Family(Protocol):
 
         Weights must not change inside. Rows of `x_Bchw` that are one row, expanded, are computed once as far as they
         are alike; the same tensor as `text_BND` again is not read again.
-        Around several calls that draw, it keeps for all of them what each would make anew.
+        Around several calls that draw, weights that were put in another order serve all of them.
         """
         ...
 

@@ -61,7 +61,6 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     with (
         applied(family, found.learnt) as adapters,
         family.compiled() if recipe.compile else nullcontext(),
-        family.drawing(),  # around all pictures, so that weights are packed once
         previews(family, out, recipe.preview, recipe.preview_every) as on_step,
     ):
 
@@ -76,9 +75,10 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
             return GenerateResult(tuple(one.file for one in kept.pictures if one.file is not None), kept)
         tell = announce("pictures")
         paths: list[Path] = []
-        for picture in draw(wanted):
-            paths.append(save_numbered(out, picture, base_name(found.base), recipe.format))
-            tell(len(paths), len(wanted))
+        with family.drawing():  # around all pictures, so that weights are packed once
+            for picture in draw(wanted):
+                paths.append(save_numbered(out, picture, base_name(found.base), recipe.format))
+                tell(len(paths), len(wanted))
     return GenerateResult(tuple(paths))
 
 
@@ -100,7 +100,8 @@ def _best(
     def numbered(numbers: Sequence[int]) -> Iterator[Picture]:
         return draw([replace(wish, template=template) for wish in wishes(one, numbers=numbers)])
 
-    choice = choose_best(best, best.kept(recipe.count), numbered, appraiser.scores)
+    with family.drawing():
+        choice = choose_best(best, best.kept(recipe.count), numbered, appraiser.scores)
     return keep_best(recipe, best, choice, appraiser, out, base_name(found.base))
 
 

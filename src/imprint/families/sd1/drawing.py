@@ -2,9 +2,9 @@
 
 Reads: a U-Net, noisy latents, texts. Writes: predictions. Does not: draw, or change a weight.
 
-Kept are the keys and values of texts, unless hooks may change them, and on a CPU weights in oneDNN's own order, which
-is otherwise made anew in every call: those of convolutions, in bfloat16 those of linear layers as well. Both are given
-up with the `Drawing`.
+Kept are the keys and values of texts, unless hooks may change them, and on a CPU the weights of convolutions and of
+most linear layers in oneDNN's own order, which is otherwise made anew in every call. Both are given up with the
+`Drawing`.
 
 Shapes: B rows, C channels, h w latent cells, N tokens, D width.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
 
 import psutil
 import torch
@@ -28,10 +28,11 @@ log = logging.getLogger(__name__)
 Walk: TypeAlias = Callable[[nn.Module, Tensor, Tensor, Sequence[KeyValue], Run], Tensor]
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 _State: TypeAlias = tuple[int, int, torch.dtype]
-TEXTS_KEPT = 8  # of a run; more than one where the prompt changes with the steps. 11 MB each in Stable Diffusion 1
+TEXTS_KEPT = 8  # of a picture, whose prompt may change with the steps; 15 MB each in Stable Diffusion 1, guided
+MATRIX_LIMIT = 2**20  # numbers in float32; packing larger ones gained nothing at Stable Diffusion 1.5's shape
 MEMORY_SHARE = 0.5  # of what is free: packed weights may take that much
-QUICK = (torch.float32, torch.bfloat16)  # what oneDNN convolves fast
-BF16_ROUNDING = 2**-6  # two roundings of values up to 2
+#: What oneDNN computes fast, and how far two ways to sum 16 values up to 1 may be apart.
+QUICK = {torch.float32: 1e-5, torch.bfloat16: 2**-6}
 BLOCKS = {
     "DownBlock2D", "CrossAttnDownBlock2D", "UNetMidBlock2DCrossAttn", "UpBlock2D", "CrossAttnUpBlock2D"
 }  # fmt: skip
@@ -117,6 +118,10 @@ class Drawing:
             found.append(pair)
         return found
 
+    def forget_texts(self) -> None:
+        """Give up what was made of texts: other pictures have others, or at least other tensors of the same."""
+        self._kept.clear()
+
     def _may_compile(self) -> bool:
         """Whether the U-Net is as it was compiled; compiled code does not see hooks come and go."""
         if not any(_hooked(module) for module in self.unet.modules()):
@@ -128,10 +133,10 @@ class Drawing:
 
 
 class CpuLayers:
-    """Convolutions in float32 or bfloat16 on a CPU, of inputs in channels_last, and linear layers.
+    """Convolutions, of inputs in channels_last, and linear layers in float32 or bfloat16 on a CPU.
 
-    Those of 1 x 1 are products of matrices, which in float32 are torch's own. Other weights are packed in oneDNN's
-    order when they are first met.
+    Weights are packed in oneDNN's order when they are first met. Convolutions of 1 x 1 are products of matrices, of
+    which those of a single row, and large ones in float32, are torch's own.
 
     Args:
         packs: else weights are packed anew in every call, with the same result bit for bit.
@@ -143,11 +148,11 @@ class CpuLayers:
 
     def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
         """Run one; a module with hooks or of another kind in its own way."""
-        if type(module) is nn.Linear and not _hooked(module):
+        if _plain(module) and "forward" not in vars(module):
             return self._product(module, x)
         if type(module) is not nn.Conv2d or module.weight.dtype not in QUICK or _changed(module):
             return called(module, x)
-        if module.kernel_size == (1, 1) and module.stride == (1, 1) and module.padding == (0, 0):
+        if _is_matrix(module):
             return self._product(module, x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         if not can_pack(module.weight.dtype):
             return called(module, x)
@@ -156,14 +161,14 @@ class CpuLayers:
 
     def _product(self, module: nn.Conv2d | nn.Linear, x_XC: Tensor) -> Tensor:
         weight = module.weight
-        if weight.dtype != torch.bfloat16 or not can_pack(weight.dtype):
+        # oneDNN's bits for a single row depend on how many rows weights were packed for, and so on earlier pictures.
+        if x_XC.numel() == x_XC.shape[-1] or not _packs_matrix(weight) or not can_pack(weight.dtype):
             return functional.linear(x_XC, weight.flatten(1), module.bias)
         return multiply_packed(module, x_XC, self._packed(module, lambda: pack_matrix(module, x_XC)))
 
     def _packed(self, module: nn.Conv2d | nn.Linear, make: Callable[[], Tensor]) -> Tensor:
         if not self._packs:
-            matrix = type(module) is nn.Linear or module.kernel_size == (1, 1)
-            return module.weight.detach().flatten(1) if matrix else module.weight.detach()
+            return module.weight.detach().flatten(1) if _is_matrix(module) else module.weight.detach()
         weight, state, packed = self._kept.get(module, (None, None, None))
         if packed is None or weight is not module.weight or state != _state(module.weight):
             packed = make()
@@ -195,26 +200,27 @@ def convolve_packed(module: nn.Conv2d, x_BChw: Tensor, packed: Tensor) -> Tensor
 
 
 def multiply_packed(module: nn.Conv2d | nn.Linear, x_XC: Tensor, packed: Tensor) -> Tensor:
-    """What oneDNN answers to rows (…, C); the same bits from packed weights and from a module's own."""
+    """What oneDNN answers to two or more rows (…, C); the same bits from packed weights and from a module's own."""
     run: Any = torch.ops.mkldnn._linear_pointwise
     return run(x_XC, packed, module.bias, "none", [], "")
 
 
 @functools.cache
 def can_pack(dtype: torch.dtype) -> bool:
-    """Whether this PyTorch packs weights of that dtype on this processor, and computes the same with them."""
+    """Whether this PyTorch packs weights of that dtype on this processor, and computes the same with them.
+
+    Of convolutions to the bit, of linear layers but for rounding. One answer for both: they came with one release.
+    """
     with torch.no_grad():
         layer = _counting(nn.Conv2d(16, 16, 3, padding=1, device="meta", dtype=dtype))
         x_BChw = torch.linspace(-1, 1, 2 * 16 * 8 * 8).reshape(2, 16, 8, 8).to(dtype)
         x_BChw = x_BChw.contiguous(memory_format=torch.channels_last)
         try:
             same = torch.equal(convolve_packed(layer, x_BChw, pack(layer, x_BChw)), layer(x_BChw))
-            if dtype != torch.bfloat16:
-                return same
             matrix, x_BC = _counting(nn.Linear(16, 16, device="meta", dtype=dtype)), x_BChw.flatten(2)[0].mT
             found = multiply_packed(matrix, x_BC, pack_matrix(matrix, x_BC))
-            # Rounded once, where the layer's own way may round before the bias as well.
-            return same and torch.allclose(found, matrix(x_BC), rtol=BF16_ROUNDING, atol=BF16_ROUNDING)
+            # Sums in another order; and rounded once, where the layer's own way may round before the bias as well.
+            return same and torch.allclose(found, matrix(x_BC), rtol=QUICK[dtype], atol=QUICK[dtype])
         except (AttributeError, RuntimeError, TypeError):
             return False  # these are not part of PyTorch's promises
 
@@ -228,8 +234,20 @@ def _counting(module: Layer) -> Layer:
 
 
 def _has_room(unet: nn.Module) -> bool:
-    packed = [module for module in unet.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    return sum(one.weight.nbytes for one in packed) <= MEMORY_SHARE * psutil.virtual_memory().available
+    layers = [module for module in unet.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    packed = [one.weight for one in layers if not _is_matrix(one) or _packs_matrix(one.weight)]
+    return sum(weight.nbytes for weight in packed) <= MEMORY_SHARE * psutil.virtual_memory().available
+
+
+def _packs_matrix(weight: Tensor) -> bool:
+    return weight.dtype == torch.bfloat16 or (weight.dtype == torch.float32 and weight.numel() <= MATRIX_LIMIT)
+
+
+def _is_matrix(module: nn.Conv2d | nn.Linear) -> bool:
+    """Whether a layer is a product of matrices: no neighbour of a cell has a say."""
+    if isinstance(module, nn.Linear):
+        return True
+    return module.kernel_size == (1, 1) and module.stride == (1, 1) and module.padding == (0, 0)
 
 
 def _padding(module: nn.Conv2d) -> list[int]:
@@ -253,7 +271,7 @@ def _changed(module: nn.Conv2d) -> bool:
     return _hooked(module) or "_conv_forward" in vars(module)
 
 
-def _plain(module: nn.Module) -> bool:
+def _plain(module: nn.Module) -> TypeGuard[nn.Linear]:
     return type(module) is nn.Linear and not _hooked(module)
 
 

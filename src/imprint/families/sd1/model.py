@@ -229,8 +229,8 @@ class StableDiffusion1:
     def drawing(self) -> Generator[None]:
         """Predictions without gradients are faster inside, and differ in their last bits: what stays is kept.
 
-        Weights must not change inside; hooks may come, go and change what they add. Inside of another, what that one
-        keeps serves as well.
+        Weights must not change inside; hooks may come, go and change what they add. Inside of another, the weights that
+        that one packed serve as well; packed ones are held until the outermost ends.
         """
         before = self._drawing
         if not can_walk(self.unet):
@@ -240,6 +240,8 @@ class StableDiffusion1:
         try:
             yield
         finally:
+            if before is not None:
+                before.forget_texts()
             self._drawing = before
 
     @contextmanager

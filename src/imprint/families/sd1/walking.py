@@ -3,9 +3,9 @@
 Reads: diffusers' modules, tensors. Writes: tensors. Does not: record gradients with care, or know prompts.
 
 What it leaves out of diffusers' own: divisions by 1, dropout, output objects, the activation of the timestep in every
-block, keys and values of texts (they come from outside, see `drawing.py`). Leaf modules are called as modules, so that
-hooks on them hold. What rows have in common is computed once: where one picture is shown to several texts, all before
-the first attention to text is one row, which broadcasts.
+block, keys and values of texts (from outside, see `drawing.py`). Leaf modules are called as modules, or run by
+something that heeds hooks on them. What rows have in common is computed once: where one picture is shown to several
+texts, all before the first attention to text is one row, which broadcasts.
 
 Shapes: B rows, C channels, h w latent cells, P positions = h * w, N tokens, D width, k heads, d width of a head.
 """
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Run: TypeAlias = Callable[[nn.Module, Tensor], Tensor]
-"""Runs a convolution or a linear layer; `called` or something faster with the same result."""
+"""Runs a convolution or a linear layer; `called` or something faster, the same but for rounding."""
 KeyValue: TypeAlias = tuple[Tensor, Tensor]
 """What one attention reads of the texts: keys and values, each (B, N, D)."""
 

@@ -95,7 +95,7 @@ class Draughtsman:
         return self.outcomes
 
     def _group(self, cells: Sequence[Cell]) -> None:
-        """Cells with the same base, run and strength."""
+        """Cells with the same base in the same precision, run and strength."""
         recipe = cells[0].recipe
         try:
             found = sources(recipe)
@@ -105,7 +105,7 @@ class Draughtsman:
             self.stop_if_asked()
             family = self._family(found.base, recipe)
             wanted = _drawable(wanted, family)
-            with applied(family, found.learnt) as adapters:
+            with applied(family, found.learnt) as adapters, family.drawing():
                 while wanted:
                     chunk, wanted = wanted[: self.batch], wanted[self.batch :]
                     self._chunk(family, found.base, adapters, chunk)

@@ -19,7 +19,7 @@ from imprint.jobs.recipe import GenerateRecipe
 
 #: What takes time to change, the costliest first: a base is opened, a run's result is read and put on it. Grids change
 #: these as seldom as they can, whichever axis they lie on.
-COSTLY = ("device", "base", "run", "strength")
+COSTLY = ("device", "base", "precision", "run", "strength")
 MOST_SHOWN = 12  # problems in one message
 EXPLAIN = "imprint explain --recipe generate"
 
@@ -88,7 +88,7 @@ def plan_grid(recipe: GridRecipe, seeds: Seeds) -> Plan:
 def drawing_order(cells: Iterable[Cell]) -> list[Cell]:
     """Cells so that what is costly changes seldom, and those that can share a batch are neighbours.
 
-    Each distinct base is met once; below it each run, then each strength. Otherwise the order of the sheet.
+    Each base is met once in each precision; below it each run, then each strength. Otherwise the order of the sheet.
     """
     waiting = list(cells)
     ranks: list[dict[object, int]] = [{} for _ in range(len(COSTLY) + 1)]
