@@ -15,6 +15,8 @@ from PIL import Image
 from imprint.evaluation import CheckpointScore, Chosen, ReportData, Scorecard, build_report
 from imprint.evaluation.report import Command, DrawingLimit, Pair, Shown, Timeline, TimelineRow, verdict
 from imprint.evaluation.report.curves import Curve, line_chart, ticks
+from imprint.evaluation.scorecard import SEPARATION
+from imprint.evaluation.selection import choose
 
 pytestmark = pytest.mark.unit
 
@@ -121,6 +123,15 @@ def test_no_place_or_camera_leaks_from_a_photo(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("subject", "grade"), [(0.8, "learnt"), (0.4, "partly"), (0.1, "not")])
 def test_the_verdict_grades_the_subject(subject: float, grade: str) -> None:
     assert verdict(ReportData("zkz", "dog", card(subject=subject))).grade == grade
+
+
+def test_a_subject_that_the_judge_cannot_tell_from_its_class_is_left_to_the_eyes() -> None:
+    data = ReportData(name="zkz", class_word="dog", scorecard=card(detail={SEPARATION: 0.7}))
+    found = verdict(data)
+    assert (found.grade, found.headline) == ("unknown", "“zkz dog”: look for yourself.")
+    assert "pictures of any dog in 70% of comparisons" in " ".join(found.learnt)
+    assert "trust your eyes" in choose([scored(10, detail={SEPARATION: 0.7})], scored(0)).why
+    assert "trust your eyes" not in choose([scored(10, detail={SEPARATION: 0.95})], scored(0)).why
 
 
 def test_a_good_run_has_nothing_to_watch() -> None:

@@ -102,6 +102,36 @@ def test_likeness_is_of_the_individual_where_the_judge_knows_it_and_not_of_its_p
     assert sees.score(40, another).subject > sees.score(40, there).subject
 
 
+class Mistaken(GridJudge):
+    """Takes whatever has the same brightness for one individual, which tells nothing here."""
+
+    def identity(self, pixels_BCHW: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(pixels_BCHW.mean(dim=(1, 2, 3), keepdim=True)[:, :, 0, 0] + 1, dim=1)
+
+
+def test_an_identity_that_does_not_tell_the_subject_from_its_class_is_not_asked() -> None:
+    photos = Photos([flat(BLUE, 100 + i) for i in range(4)])
+    strangers = [flat(GREEN, i) for i in range(3)]
+    base = Drawn(strangers, [[flat(RED)]], strangers)
+    examiner = Examiner.prepare(Mistaken(), photos, PROMPTS, base)
+    assert not examiner.likeness.by_identity
+    found = examiner.score(40, Drawn([flat(BLUE, i) for i in range(3)], base.contexts, base.prior))
+    assert found.subject > 0.95 and found.separation == 1.0
+
+
+def test_photos_that_are_no_nearer_to_each_other_than_to_the_class_have_a_low_separation() -> None:
+    photos = Photos([flat(colour, 100 + i) for i, colour in enumerate((BLUE, RED, GREEN))])
+    strangers = [flat(GREEN, i) for i in range(3)]
+    examiner = Examiner.prepare(GridJudge(), photos, PROMPTS, Drawn(strangers, [[flat(RED)]], strangers))
+    assert examiner.base_score().separation < 0.7
+
+
+def test_one_photo_has_no_separation() -> None:
+    strangers = [flat(GREEN, i) for i in range(3)]
+    examiner = Examiner.prepare(GridJudge(), Photos([flat(BLUE)]), PROMPTS, Drawn(strangers, [[flat(RED)]], strangers))
+    assert examiner.likeness.separation is None and examiner.base_score().separation == 1.0
+
+
 def test_prompts_carry_the_name_for_the_base_and_not_for_the_judge() -> None:
     prompts = fixed_prompts("zkz", "dog")
     assert len(prompts) == 8

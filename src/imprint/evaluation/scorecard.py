@@ -26,6 +26,10 @@ def _none_of_nan(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
 
 
+#: In `detail`: how surely the judge tells photos of the subject from pictures of its class (`identity.Likeness`).
+SEPARATION = "likeness_separation"
+TELLS = 0.9  # with less it hardly does, and the subject score says little
+
 #: A score; one that could not be computed (NaN) is null in JSON, which has no NaN.
 Score = Annotated[float, BeforeValidator(_nan_of_none), PlainSerializer(_none_of_nan, return_type=float | None)]
 
@@ -41,7 +45,7 @@ class CheckpointScore(_Frozen):
     """Optimiser step of the checkpoint; 0 for the base."""
     subject: Score
     """Likeness to the photos, 0 (the base's class) .. 1 (another photo of the subject); by the judge's embedding of
-    identity where it has one, else by its image features."""
+    identity or by its image features, whichever tells the photos from the base's pictures of the class better."""
     prompt: Score
     """Obedience to prompts in new contexts, 0..1."""
     prior_drift: Score
@@ -54,6 +58,11 @@ class CheckpointScore(_Frozen):
     """For a subject of the embedded world: is it really the subject, 0..1; null where nobody knows."""
     detail: dict[str, Score] = Field(default_factory=dict[str, float])
     """What the numbers above were made of, by name."""
+
+    @property
+    def separation(self) -> float:
+        """How surely the judge tells the subject's photos from pictures of its class, 0..1; 1 where nobody knows."""
+        return self.detail.get(SEPARATION, 1.0)
 
     @property
     def finite(self) -> bool:

@@ -13,10 +13,10 @@ import numpy as np
 
 from imprint.evaluation import metrics
 from imprint.evaluation.ground_truth import TruthProbe
-from imprint.evaluation.identity import likeness_features
+from imprint.evaluation.identity import Likeness
 from imprint.evaluation.judges import Features, ImageJudge, Pixels, image_features, read_attributes, text_features
 from imprint.evaluation.metrics import Memorisation
-from imprint.evaluation.scorecard import CheckpointScore
+from imprint.evaluation.scorecard import SEPARATION, CheckpointScore
 from imprint.nano.world.captions import article
 from imprint.nano.world.captions import fixed_prompts as world_prompts
 
@@ -84,7 +84,7 @@ class Seen:
 
     Attributes:
         subject_ND, contexts, prior_ND: its features.
-        subject_likeness_ND, prior_likeness_ND: what likeness is measured by (`likeness_features`).
+        subject_likeness_ND, prior_likeness_ND: what likeness is measured by (`Likeness`).
     """
 
     subject_ND: Features
@@ -105,7 +105,8 @@ class Examiner:
         base: what the untouched base drew.
         truth: the subject's ground truth, for individuals of the embedded world.
         instance_KD: the judge's features of the photos trained on.
-        reference_MD: of the photos that likeness is measured against, what it is measured by (`likeness_features`).
+        likeness: what likeness is measured by.
+        reference_MD: rows of that, of the photos that likeness is measured against.
         prompts_ND: the judge's features of the prompts, without the name.
         base_seen: what the judge saw in `base`.
         scale: from raw likeness to the subject score.
@@ -117,6 +118,7 @@ class Examiner:
     base: Drawn
     truth: TruthProbe | None
     instance_KD: Features
+    likeness: Likeness
     reference_MD: Features
     prompts_ND: Features
     base_seen: Seen
@@ -133,11 +135,12 @@ class Examiner:
         """
         every, trained_on = [*photos.instance, *photos.held_out], len(photos.instance)
         seen_KD = image_features(judge, every)
-        all_KD = likeness_features(judge, every, seen_KD)
+        likeness = Likeness.choose(judge, every, base.prior)
+        all_KD = likeness.rows(every, seen_KD)
         reference_MD = all_KD[trained_on:] if len(photos.held_out) >= ENOUGH_HELD_OUT else all_KD
-        base_seen = _look(judge, base)
+        base_seen = _look(likeness, base)
         return cls(
-            judge, photos, prompts, base, truth, seen_KD[:trained_on], reference_MD,
+            judge, photos, prompts, base, truth, seen_KD[:trained_on], likeness, reference_MD,
             prompts_ND=text_features(judge, [prompt.plain for prompt in prompts]),
             base_seen=base_seen,
             scale=metrics.subject_scale(base_seen.prior_likeness_ND, reference_MD, all_KD),
@@ -154,7 +157,7 @@ class Examiner:
             step: of the checkpoint.
             drawn: what it drew, from the seeds that the base drew from.
         """
-        seen = _look(self.judge, drawn)
+        seen = _look(self.likeness, drawn)
         raw = metrics.subject_similarity(seen.subject_likeness_ND, self.reference_MD)
         leak = metrics.subject_similarity(seen.prior_likeness_ND, self.reference_MD)
         similarity, agreement = self._prompt(drawn, seen)
@@ -165,6 +168,7 @@ class Examiner:
             "class_likeness": self.scale(leak),
             "prompt_similarity": similarity,
             "copied_pictures": float(copies.copied),
+            **({SEPARATION: self.likeness.separation} if self.likeness.separation is not None else {}),
             **({"prompt_attributes": agreement} if agreement is not None else {}),
             **({"truth_attributes": truth.attributes, "truth_mark": truth.mark} if truth else {}),
         }
@@ -183,7 +187,7 @@ class Examiner:
 
     def copies(self, drawn: Drawn) -> Memorisation:
         """The nearest training photo of each of the `drawn.subject` pictures, most copied first."""
-        return self._copies(drawn, _look(self.judge, drawn))
+        return self._copies(drawn, _look(self.likeness, drawn))
 
     def _copies(self, drawn: Drawn, seen: Seen) -> Memorisation:
         return metrics.memorisation(drawn.subject, self.photos.instance, seen.subject_ND, self.instance_KD)
@@ -197,10 +201,10 @@ class Examiner:
         return similarity, metrics.attribute_agreement(read_attributes(self.judge, pictures), demands)
 
 
-def _look(judge: ImageJudge, drawn: Drawn) -> Seen:
+def _look(likeness: Likeness, drawn: Drawn) -> Seen:
+    judge = likeness.judge
     contexts = tuple(image_features(judge, pictures) for pictures in drawn.contexts)
     subject_ND, prior_ND = image_features(judge, drawn.subject), image_features(judge, drawn.prior)
     return Seen(
-        subject_ND, contexts, prior_ND,
-        likeness_features(judge, drawn.subject, subject_ND), likeness_features(judge, drawn.prior, prior_ND),
+        subject_ND, contexts, prior_ND, likeness.rows(drawn.subject, subject_ND), likeness.rows(drawn.prior, prior_ND),
     )

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from imprint.errors import NumericsError
-from imprint.evaluation.scorecard import CheckpointScore, Chosen
+from imprint.evaluation.scorecard import TELLS, CheckpointScore, Chosen
 
 DRIFT_WEIGHT = 0.5  # the class fully replaced (drift near 1) costs as much as half of subject and prompt together
 COPY_WEIGHT = 0.5
@@ -77,7 +77,10 @@ def _why(best: CheckpointScore, sound: Sequence[CheckpointScore], base: Checkpoi
             sentence += f", the best balance of {len(sound)} checkpoints"
         reason = _against_later(best, [score for score in others if score.step > best.step], base)
         sentence += f"; {reason}" if reason else ""
-    return sentence + (f" ({broken} with broken scores left out)." if broken else ".")
+    sentence += f" ({broken} with broken scores left out)." if broken else "."
+    if best.separation < TELLS:
+        sentence += " The judge hardly tells these photos from others of their class, so trust your eyes."
+    return sentence
 
 
 def _likeness(subject: float) -> str:

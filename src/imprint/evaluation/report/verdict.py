@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from imprint.evaluation.report.data import DrawingLimit, ReportData
-from imprint.evaluation.scorecard import CheckpointScore, Scorecard
+from imprint.evaluation.scorecard import TELLS, CheckpointScore, Scorecard
 from imprint.evaluation.selection import balance, prompt_kept
 from imprint.nano.world.captions import article
 
@@ -25,7 +25,7 @@ DIVERSITY_BAR = 0.4
 OUTSIDE_DB = 10.3
 FEW_PHOTOS = 4
 
-Grade = Literal["learnt", "partly", "not"]
+Grade = Literal["learnt", "partly", "not", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,12 @@ def verdict(data: ReportData) -> Verdict:
     best, base = data.scorecard.best, data.scorecard.base
     called = f"“{data.name} {data.class_word}”".replace(" ”", "”")
     grade: Grade = "learnt" if best.subject >= LEARNT_BAR else "partly" if best.subject >= PARTLY_BAR else "not"
+    grade = grade if best.separation >= TELLS else "unknown"
     headline = {
         "learnt": f"{called} is learnt.",
         "partly": f"{called} is partly learnt.",
         "not": f"{called} was not learnt.",
+        "unknown": f"{called}: look for yourself.",
     }[grade]
     return Verdict(
         grade=grade,
@@ -70,6 +72,11 @@ def _learnt(best: CheckpointScore, base: CheckpointScore, called: str, class_wor
         f"Pictures of {called} are {best.subject:.0%} of the way from any {class_word} to another photo of this one; "
         f"the base, given the same words, is at {base.subject:.0%}."
     ]
+    if best.separation < TELLS:
+        sentences.append(
+            f"That says little: the judge finds two photos of this one nearer to each other than to pictures of any "
+            f"{class_word} in {best.separation:.0%} of comparisons, where half is chance. Trust your eyes."
+        )
     if best.ground_truth is not None:
         against = f", {base.ground_truth:.2f} for the base" if base.ground_truth is not None else ""
         sentences.append(f"The subject's ground truth is known here: {best.ground_truth:.2f} of 1{against}.")

@@ -15,7 +15,6 @@ from imprint.errors import InputError
 from imprint.evaluation import Examiner, ImageJudge, open_judge
 from imprint.evaluation.best import PictureScores
 from imprint.evaluation.defects import DefectCheck, DefectTools, open_check
-from imprint.evaluation.identity import likeness_features
 from imprint.evaluation.judges import Features, Pixels, image_features, text_features
 from imprint.evaluation.metrics import prompt_similarity, subject_similarity
 from imprint.evaluation.scoring import NO_CLASS
@@ -87,7 +86,7 @@ class Appraiser:
     def _subjects(self, pictures: Sequence[Pixels], features_ND: Features) -> list[float] | list[None]:
         if self.examiner is None:
             return [None] * len(pictures)
-        rows_ND = likeness_features(self.judge, pictures, features_ND)
+        rows_ND = self.examiner.likeness.rows(pictures, features_ND)
         return [self.examiner.scale(subject_similarity(row_D[None], self.examiner.reference_MD)) for row_D in rows_ND]
 
     def _prompt(self, features_1D: Features) -> float | None:
