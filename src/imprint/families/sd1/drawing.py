@@ -29,6 +29,7 @@ Walk: TypeAlias = Callable[[nn.Module, Tensor, Tensor, Sequence[KeyValue], Run],
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 _State: TypeAlias = tuple[int, int, torch.dtype]
 TEXTS_KEPT = 8  # of a picture, whose prompt may change with the steps; 15 MB each in Stable Diffusion 1, guided
+ROWS = 256  # cells of the embedded base's largest feature map
 MATRIX_LIMIT = 2**20  # numbers in float32; packing larger ones gained nothing at Stable Diffusion 1.5's shape
 MEMORY_SHARE = 0.5  # of what is free: packed weights may take that much
 #: What oneDNN computes fast, and how far two ways to sum 16 values up to 1 may be apart.
@@ -161,14 +162,14 @@ class CpuLayers:
 
     def _product(self, module: nn.Conv2d | nn.Linear, x_XC: Tensor) -> Tensor:
         weight = module.weight
-        # oneDNN's bits for a single row depend on how many rows weights were packed for, and so on earlier pictures.
+        # torch's own product is faster for a single row.
         if x_XC.numel() == x_XC.shape[-1] or not _packs_matrix(weight) or not can_pack(weight.dtype):
             return functional.linear(x_XC, weight.flatten(1), module.bias)
-        return multiply_packed(module, x_XC, self._packed(module, lambda: pack_matrix(module, x_XC)))
+        return multiply_packed(module, x_XC, self._packed(module, lambda: pack_matrix(module)))
 
     def _packed(self, module: nn.Conv2d | nn.Linear, make: Callable[[], Tensor]) -> Tensor:
         if not self._packs:
-            return module.weight.detach().flatten(1) if _is_matrix(module) else module.weight.detach()
+            return make() if _is_matrix(module) else module.weight.detach()
         weight, state, packed = self._kept.get(module, (None, None, None))
         if packed is None or weight is not module.weight or state != _state(module.weight):
             packed = make()
@@ -184,10 +185,13 @@ def pack(module: nn.Conv2d, x_BChw: Tensor) -> Tensor:
     return cast("Tensor", make(weight, padding, stride, dilation, module.groups, list(x_BChw.shape)))
 
 
-def pack_matrix(module: nn.Conv2d | nn.Linear, x_XC: Tensor) -> Tensor:
-    """A linear layer's weights, or those of a convolution of 1 x 1, in the order that suits as many rows."""
+def pack_matrix(module: nn.Conv2d | nn.Linear) -> Tensor:
+    """A linear layer's weights, or those of a convolution of 1 x 1, in the order that suits `ROWS` rows.
+
+    One order for any number of rows, or bits would depend on what was drawn before.
+    """
     make: Any = torch.ops.mkldnn._reorder_linear_weight
-    return cast("Tensor", make(module.weight.detach().flatten(1), x_XC.numel() // x_XC.shape[-1]))
+    return cast("Tensor", make(module.weight.detach().flatten(1), ROWS))
 
 
 def convolve_packed(module: nn.Conv2d, x_BChw: Tensor, packed: Tensor) -> Tensor:
@@ -200,7 +204,7 @@ def convolve_packed(module: nn.Conv2d, x_BChw: Tensor, packed: Tensor) -> Tensor
 
 
 def multiply_packed(module: nn.Conv2d | nn.Linear, x_XC: Tensor, packed: Tensor) -> Tensor:
-    """What oneDNN answers to two or more rows (…, C); the same bits from packed weights and from a module's own."""
+    """What oneDNN answers to two or more rows (…, C) with weights of `pack_matrix`."""
     run: Any = torch.ops.mkldnn._linear_pointwise
     return run(x_XC, packed, module.bias, "none", [], "")
 
@@ -218,7 +222,7 @@ def can_pack(dtype: torch.dtype) -> bool:
         try:
             same = torch.equal(convolve_packed(layer, x_BChw, pack(layer, x_BChw)), layer(x_BChw))
             matrix, x_BC = _counting(nn.Linear(16, 16, device="meta", dtype=dtype)), x_BChw.flatten(2)[0].mT
-            found = multiply_packed(matrix, x_BC, pack_matrix(matrix, x_BC))
+            found = multiply_packed(matrix, x_BC, pack_matrix(matrix))
             # Sums in another order; and rounded once, where the layer's own way may round before the bias as well.
             return same and torch.allclose(found, matrix(x_BC), rtol=QUICK[dtype], atol=QUICK[dtype])
         except (AttributeError, RuntimeError, TypeError):
